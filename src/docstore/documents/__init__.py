@@ -1,0 +1,76 @@
+"""Documents: Beanie models behind one guarded gate to the database.
+
+Owns soft delete, stamps, references, state machines, transactions and events. Does not own what follows from an event
+(services), nor what indexes a server has (schema). The only package that imports Beanie.
+"""
+
+from docstore.documents.base import Document, StoredDocument, SystemDocument
+from docstore.documents.binding import bind
+from docstore.documents.changes import Change, ChangeKind, DocumentChanged
+from docstore.documents.driver_errors import translated
+from docstore.documents.events import Event, EventHandler, add_event_handler, emit, remove_event_handler
+from docstore.documents.fields import (
+    STORED,
+    Email,
+    Json,
+    NonEmpty,
+    Slug,
+    StrList,
+    TokenHash,
+    UtcDateTime,
+    is_stored,
+    utc_now,
+)
+from docstore.documents.indexes import Index, declared_indexes, index, unique
+from docstore.documents.references import OnDelete, PydanticObjectId, Ref, Reference, references_of
+from docstore.documents.states import StateMachine
+from docstore.documents.transactions import (
+    Transaction,
+    current_transaction,
+    run_in_transaction,
+    transaction,
+    transactional,
+)
+from docstore.documents.trash import Trash
+
+__all__ = [
+    "STORED",
+    "Change",
+    "ChangeKind",
+    "Document",
+    "DocumentChanged",
+    "Email",
+    "Event",
+    "EventHandler",
+    "Index",
+    "Json",
+    "NonEmpty",
+    "OnDelete",
+    "PydanticObjectId",
+    "Ref",
+    "Reference",
+    "Slug",
+    "StateMachine",
+    "StoredDocument",
+    "StrList",
+    "SystemDocument",
+    "TokenHash",
+    "Transaction",
+    "Trash",
+    "UtcDateTime",
+    "add_event_handler",
+    "bind",
+    "current_transaction",
+    "declared_indexes",
+    "emit",
+    "index",
+    "is_stored",
+    "references_of",
+    "remove_event_handler",
+    "run_in_transaction",
+    "transaction",
+    "transactional",
+    "translated",
+    "unique",
+    "utc_now",
+]

@@ -1,0 +1,375 @@
+"""The base documents: Beanie's Document behind the guard, with soft delete, stamps and camelCase storage."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, ClassVar, Self
+
+import beanie
+from beanie.odm.actions import ActionDirections, ActionRegistry, EventTypes, wrap_with_actions
+from beanie.odm.bulk import BulkWriter
+from beanie.odm.fields import DeleteRules, WriteRules
+from beanie.odm.utils.dump import get_dict
+from beanie.odm.utils.self_validation import validate_self_before
+from beanie.odm.utils.state import save_state_after
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationInfo, model_validator
+from pydantic.alias_generators import to_camel
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.results import DeleteResult, InsertManyResult
+
+from docstore.documents.changes import Change, DocumentChanged
+from docstore.documents.driver_errors import translated
+from docstore.documents.events import Event
+from docstore.documents.fields import UtcDateTime, is_stored, utc_now
+from docstore.documents.guard.collection import GuardedCollection, SoftDeleteResult
+from docstore.documents.guard.predicate import MARKS, Scope
+from docstore.documents.hydration import hydrate, looks_stored
+from docstore.documents.indexes import Index
+from docstore.documents.lifecycle import (
+    move,
+    purge_document,
+    restore_document,
+    revalidate,
+    save_document,
+    why_missing,
+    write_update,
+)
+from docstore.documents.queries import FindManyDocuments, FindOneDocument
+from docstore.documents.states import StateMachine
+from docstore.documents.trash import TrashDoor
+from docstore.errors import NotBound, NotFound
+
+Session = AsyncClientSession | None
+
+
+def storage_name(attribute: str) -> str:
+    """The stored field name of an attribute: camelCase, but for what MongoDB and Beanie name themselves."""
+    if attribute == "id":
+        return "_id"
+    return attribute if attribute == "revision_id" else to_camel(attribute)
+
+
+class StoredDocument(beanie.Document):
+    """What every document has: the gate, the stamps, camelCase storage, tolerance for what older services wrote.
+
+    Use `Document`. This class is the common part of it and `SystemDocument`.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=storage_name,
+        populate_by_name=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
+
+    created_at: UtcDateTime | None = None
+    updated_at: UtcDateTime | None = None
+
+    soft_delete: ClassVar[bool] = True
+    indexes: ClassVar[Sequence[Index]] = ()
+    """The indexes the model's queries need, beside those of its references."""
+    states: ClassVar[StateMachine | None] = None
+    """The state machine `move_to` follows."""
+    announces: ClassVar[bool] = False
+    """Whether every write, by any route, produces `change_events` in its own transaction."""
+    sensitive: ClassVar[frozenset[str]] = frozenset()
+    """Attributes whose values never show in logs and audit entries."""
+
+    _find_many_query_class: ClassVar[type] = FindManyDocuments
+    _find_one_query_class: ClassVar[type] = FindOneDocument
+
+    # Beanie's own constructor looks the collection up for each object; ours is asked when it is used.
+    __init__ = BaseModel.__init__
+
+    @model_validator(mode="after")
+    def _apply_rules(self, info: ValidationInfo) -> Self:
+        if not is_stored(info):
+            self.check_rules()
+        return self
+
+    def check_rules(self) -> None:
+        """Override to hold fields against each other; called on construction and before writes.
+
+        Raises:
+            ValueError: says which fields do not fit, and the way out.
+        """
+
+    @classmethod
+    async def change_events(cls, change: Change) -> Sequence[Event]:
+        """What follows from a write to this collection; called inside its transaction for announcing models."""
+        return [
+            DocumentChanged(aggregate_id=each, changed_collection=change.collection, kind=change.kind)
+            for each in change.ids
+        ]
+
+    # Names and handles
+
+    @classmethod
+    def get_pymongo_collection(cls) -> GuardedCollection:
+        """The guarded collection. The raw one is `get_mongo_client()`'s, for operations.
+
+        Raises:
+            NotBound: no Store has bound the model.
+        """
+        settings = cls._document_settings
+        collection = settings.pymongo_collection if settings is not None else None
+        if not isinstance(collection, GuardedCollection):
+            raise NotBound(
+                f"{cls.__name__} is not bound to a database.",
+                hint="Open a Store first: async with Store.from_env(models=(*ALL, Mine)) as store: ...",
+                collection=cls.__name__,
+            )
+        return collection
+
+    @classmethod
+    def stored_name(cls, attribute: str) -> str:
+        """The stored field of an attribute."""
+        return cls.model_fields[attribute].alias or attribute
+
+    @classmethod
+    def parse_id(cls, value: Any) -> Any:
+        """`value` as an id of this model.
+
+        Raises:
+            pydantic.ValidationError: it is none.
+        """
+        return TypeAdapter(cls.model_fields["id"].annotation).validate_python(value)
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """As pydantic's; a document as MongoDB delivers it is taken leniently (see `hydration.py`)."""
+        if not options and looks_stored(obj):
+            return hydrate(cls, obj)  # type: ignore[no-any-return]  # an instance of cls
+        return super().model_validate(obj, **options)
+
+    # Writes
+
+    async def insert(
+        self,
+        *,
+        link_rule: WriteRules = WriteRules.DO_NOTHING,
+        session: Session = None,
+        skip_actions: list[ActionDirections | str] | None = None,
+    ) -> Self:
+        """Insert this document.
+
+        Raises:
+            UniqueViolation: a living document already has a unique value.
+            ValidationFailed: an assigned value breaks the model's rules; nothing is written.
+        """
+        revalidate(self, stored=False)
+        self._stamp_new()
+        with translated(type(self).__name__):
+            return await super().insert(link_rule=link_rule, session=session, skip_actions=skip_actions)
+
+    @classmethod
+    async def insert_many(
+        cls,
+        documents: Any,
+        session: Session = None,
+        link_rule: WriteRules = WriteRules.DO_NOTHING,
+        **pymongo_kwargs: Any,
+    ) -> InsertManyResult:
+        """Insert documents in one command, and give them their ids.
+
+        Raises:
+            UniqueViolation: a living document already has a unique value; those before it are inserted.
+            ValidationFailed: an assigned value breaks the model's rules; nothing is written.
+        """
+        given = list(documents)
+        for document in given:
+            revalidate(document, stored=False)
+            document._stamp_new()
+        with translated(cls.__name__):
+            result = await super().insert_many(given, session=session, link_rule=link_rule, **pymongo_kwargs)
+        for document, inserted_id in zip(given, result.inserted_ids, strict=True):
+            document.id = inserted_id
+        return result
+
+    @validate_self_before
+    @wrap_with_actions(EventTypes.SAVE)
+    @save_state_after
+    async def save(
+        self,
+        session: Session = None,
+        link_rule: WriteRules = WriteRules.DO_NOTHING,
+        ignore_revision: bool = False,
+        **kwargs: Any,
+    ) -> Self:
+        """Write every field the model knows; unknown stored fields stay. Inserts a document that is nowhere.
+
+        Raises:
+            DeletedDocument: it is in the trash.
+            UniqueViolation: a living document already has a unique value.
+            ValidationFailed: a value breaks the model's rules; nothing is written.
+        """
+        settings = self.get_settings()
+        skip = kwargs.pop("skip_actions", None) or []
+        if settings.use_revision or not settings.keep_nulls or link_rule is WriteRules.WRITE or kwargs:
+            return await self._save_as_beanie(session, link_rule, ignore_revision, kwargs)
+        await ActionRegistry.run_actions(self, EventTypes.UPDATE, ActionDirections.BEFORE, skip)
+        await save_document(self, session)
+        await ActionRegistry.run_actions(self, EventTypes.UPDATE, ActionDirections.AFTER, skip)
+        return self
+
+    async def update(
+        self,
+        *args: Mapping[Any, Any],
+        ignore_revision: bool = False,
+        session: Session = None,
+        bulk_writer: BulkWriter | None = None,
+        skip_actions: list[ActionDirections | str] | None = None,
+        skip_sync: bool | None = None,
+        **pymongo_kwargs: Any,
+    ) -> Self:
+        """Apply update operators to the stored document, and take over what it has become.
+
+        Raises:
+            NotFound, DeletedDocument, StaleDocument, UniqueViolation: as the names say.
+        """
+        await write_update(
+            self,
+            args,
+            session=session,
+            ignore_revision=ignore_revision,
+            bulk_writer=bulk_writer,
+            skip_actions=skip_actions,
+            options=pymongo_kwargs,
+        )
+        self._save_state()
+        return self
+
+    async def replace(self, *args: Any, **kwargs: Any) -> Self:
+        """Write every field the model knows to the stored document; unknown stored fields stay.
+
+        Raises:
+            NotFound, DeletedDocument, StaleDocument, UniqueViolation, ValidationFailed: as the names say.
+        """
+        revalidate(self, stored=True)
+        self.updated_at = utc_now()
+        try:
+            with translated(type(self).__name__):
+                return await super().replace(*args, **kwargs)
+        except NotFound as error:
+            raise await why_missing(self, kwargs.get("session")) from error
+
+    async def move_to(self, state: StrEnum, **changes: Any) -> Self:
+        """Take a step of the state machine, with further changes in the same write.
+
+        Only the state and `changes` are written; the step is decided by the database's present state, so of two
+        callers one wins.
+
+        Raises:
+            InvalidTransition: names the present state, the asked one and the allowed ones.
+            NotFound, DeletedDocument, ValidationFailed: as the names say.
+        """
+        await move(self, state, changes)
+        return self
+
+    # Inner workings, used by the modules beside this one
+
+    def _stamp_new(self) -> None:
+        now = utc_now()
+        self.created_at = self.created_at or now
+        self.updated_at = self.updated_at or max(now, self.created_at)
+
+    def _fields_to_set(self) -> dict[str, Any]:
+        fields: dict[str, Any] = get_dict(self, to_db=True, exclude={"_id"}, keep_nulls=self.get_settings().keep_nulls)
+        never_null = {
+            self.stored_name(name) for name, info in type(self).model_fields.items() if info.is_required()
+        } | {"createdAt"}
+        return {
+            name: value
+            for name, value in fields.items()
+            if name not in MARKS and not (value is None and name in never_null)
+        }
+
+    async def _save_as_beanie(
+        self, session: Session, link_rule: WriteRules, ignore_revision: bool, options: dict[str, Any]
+    ) -> Self:
+        # Revisions, dropped nulls and links are Beanie's business: it saves through `update` with an upsert.
+        revalidate(self, stored=self.id is not None)
+        self._stamp_new()
+        with translated(type(self).__name__):
+            return await beanie.Document.save.__wrapped__(  # type: ignore[attr-defined]  # below its decorators
+                self, session=session, link_rule=link_rule, ignore_revision=ignore_revision, **options
+            )
+
+
+class Document(StoredDocument):
+    """Base of all documents. Deleting marks; the marked are out of sight of every query; `restore` brings them back.
+
+    Stored fields are camelCase, attributes snake_case, the collection bears the class's name. Beanie's interface
+    holds: `find`, `get`, `insert`, `save`, `aggregate`, before and after events, projections.
+    """
+
+    deleted_at: UtcDateTime | None = None
+    is_deleted: bool = False
+    deleted_by: str | None = None
+
+    deleted: ClassVar[TrashDoor] = TrashDoor(Scope.DELETED)
+    """The deleted documents alone: `Post.deleted.find(...)`."""
+    with_deleted: ClassVar[TrashDoor] = TrashDoor(Scope.ALL)
+    """The documents, living and deleted: `Post.with_deleted.find(...)`."""
+
+    async def delete(
+        self,
+        session: Session = None,
+        bulk_writer: BulkWriter | None = None,
+        link_rule: DeleteRules = DeleteRules.DO_NOTHING,
+        skip_actions: list[ActionDirections | str] | None = None,
+        **pymongo_kwargs: Any,
+    ) -> DeleteResult | None:
+        """Put this document into the trash; one that is there already stays as it was deleted first.
+
+        Returns:
+            PyMongo's DeleteResult: `deleted_count` is 1, or 0 when there was no living document to delete.
+        """
+        with translated(type(self).__name__):
+            result = await super().delete(
+                session=session,
+                bulk_writer=bulk_writer,
+                link_rule=link_rule,
+                skip_actions=skip_actions,
+                **pymongo_kwargs,
+            )
+        if isinstance(result, SoftDeleteResult) and result.deleted_count:
+            self.deleted_at = self.updated_at = result.marks["deletedAt"]
+            self.deleted_by = result.marks["deletedBy"]
+            self.is_deleted = True
+        return result
+
+    async def restore(self, *, session: Session = None) -> Self:
+        """Bring this document back from the trash; one that is living stays as it is.
+
+        Raises:
+            RestoreConflict: a living document took a unique value meanwhile; names the field and that document.
+            NotFound: it was purged, or never saved.
+        """
+        await restore_document(self, session)
+        return self
+
+    async def purge(self, *, reason: str, session: Session = None) -> None:
+        """Remove this document for good, living or deleted. There is no way back.
+
+        Raises:
+            ValueError: the reason is empty.
+            NotFound: there is no such document.
+        """
+        await purge_document(self, reason, session)
+
+    @classmethod
+    def _status_after_restore(cls) -> str | None:
+        """What replaces a legacy ``status: "DELETED"`` on restore: the default of the model's status."""
+        info = cls.model_fields.get("status")
+        default = info.default if info is not None else None
+        return str(default.value) if isinstance(default, StrEnum) else None
+
+
+class SystemDocument(StoredDocument):
+    """Base of rows that mechanisms keep for themselves (outbox, leases, journals): a delete removes them."""
+
+    soft_delete: ClassVar[bool] = False
+
+    @classmethod
+    def _status_after_restore(cls) -> None:
+        return None

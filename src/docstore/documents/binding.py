@@ -1,0 +1,64 @@
+"""Binding models to a database: Beanie's initialisation, on guarded handles."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import beanie
+from pymongo.asynchronous.database import AsyncDatabase
+
+from docstore.documents.base import StoredDocument
+from docstore.documents.changes import Change
+from docstore.documents.events import emit
+from docstore.documents.guard import GuardedDatabase, GuardRegistry, Policy
+from docstore.documents.guard.policy import Announcer
+from docstore.documents.transactions import use_client
+from docstore.errors import SettingsError
+
+
+async def bind(database: AsyncDatabase[dict[str, Any]], models: Sequence[type[Any]]) -> GuardedDatabase:
+    """Bind `models` to `database`, for this process: from now on their queries run there, guarded.
+
+    Indexes are not touched; `docstore indexes sync` applies them. Binding again moves the models.
+
+    Args:
+        database: a plain PyMongo database.
+        models: Document and SystemDocument classes; Beanie's views and unions are guarded too.
+
+    Returns:
+        The guarded database.
+
+    Raises:
+        SettingsError: a model asks for Beanie's query cache, which would keep deleted documents.
+    """
+    for model in models:
+        _check(model)
+    registry = GuardRegistry(database.name)
+    guarded = GuardedDatabase(database, registry)
+    await beanie.init_beanie(database=guarded, document_models=list(models), skip_indexes=True)
+    for model in models:
+        if issubclass(model, beanie.Document):
+            registry.register(model.get_collection_name(), _policy(model))
+    use_client(database.client)
+    return guarded
+
+
+def _policy(model: type[Any]) -> Policy:
+    if not issubclass(model, StoredDocument):
+        return Policy()
+    return Policy(soft_delete=model.soft_delete, announce=_announcer(model) if model.announces else None)
+
+
+def _announcer(model: type[StoredDocument]) -> Announcer:
+    async def announce(change: Change) -> None:
+        await emit(*await model.change_events(change))
+
+    return announce
+
+
+def _check(model: type[Any]) -> None:
+    settings = getattr(model, "Settings", None)
+    if getattr(settings, "use_cache", False):
+        raise SettingsError(
+            f"{model.__name__}.Settings.use_cache keeps query results in memory, deleted documents among them.",
+            hint="Remove it, and use docstore's cache.",
+        )

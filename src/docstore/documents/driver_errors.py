@@ -1,0 +1,107 @@
+"""PyMongo's and Beanie's errors, told in docstore's words. The driver's error stays behind as the cause."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from beanie.exceptions import DocumentNotFound, RevisionIdWasChanged
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    NetworkTimeout,
+    PyMongoError,
+    WriteError,
+)
+
+from docstore.errors import (
+    DocstoreError,
+    NotFound,
+    OperationTimeout,
+    ServerUnavailable,
+    StaleDocument,
+    UniqueViolation,
+    ValidationFailed,
+)
+
+DUPLICATE_KEY: Final = 11000
+_FAILED_VALIDATION: Final = 121
+_INDEX_IN_MESSAGE: Final = re.compile(r"index: (\S+)")
+
+
+class MissingDocument(NotFound, DocumentNotFound):
+    """NotFound, also for code that catches Beanie's DocumentNotFound."""
+
+
+@contextmanager
+def translated(collection: str) -> Iterator[None]:
+    """Raise docstore's errors for what the driver raises inside the block.
+
+    Raises:
+        UniqueViolation, ValidationFailed, StaleDocument, NotFound, OperationTimeout, ServerUnavailable.
+    """
+    try:
+        yield
+    except DocstoreError:
+        raise
+    except RevisionIdWasChanged as error:
+        raise StaleDocument(
+            f"the {collection} changed since it was read.",
+            hint="Read it again and repeat.",
+            collection=collection,
+        ) from error
+    except DocumentNotFound as error:
+        raise NotFound(f"no living {collection} matches.", collection=collection) from error
+    except PyMongoError as error:
+        told = _told(error, collection)
+        if told is None:
+            raise
+        raise told from error
+
+
+def duplicate_fields(error: PyMongoError) -> tuple[str, ...]:
+    """The stored fields of the unique index that a write ran into; empty when the error is of another kind."""
+    details = _duplicate_details(error)
+    if details is None:
+        return ()
+    pattern = details.get("keyPattern")
+    if isinstance(pattern, Mapping) and pattern:
+        return tuple(pattern)
+    found = _INDEX_IN_MESSAGE.search(str(details.get("errmsg", "")))
+    return (found.group(1),) if found else ()
+
+
+def _duplicate_details(error: PyMongoError) -> Mapping[str, Any] | None:
+    if isinstance(error, DuplicateKeyError):
+        return error.details or {}
+    if isinstance(error, BulkWriteError):
+        writes = (error.details or {}).get("writeErrors", ())
+        return next((each for each in writes if each.get("code") == DUPLICATE_KEY), None)
+    return None
+
+
+def _told(error: PyMongoError, collection: str) -> DocstoreError | None:
+    if _duplicate_details(error) is not None:
+        names = duplicate_fields(error)
+        fields = " and ".join(names) or "a unique index"
+        return UniqueViolation(
+            f"a living {collection} already has this {fields}.",
+            hint="Choose another value, or change the document that has it.",
+            collection=collection,
+            field=names[0] if len(names) == 1 else fields,
+        )
+    if isinstance(error, WriteError) and error.code == _FAILED_VALIDATION:
+        return ValidationFailed(
+            f"the database's validator refused the {collection}.",
+            hint="Compare the document with the collection's validator.",
+            collection=collection,
+        )
+    if isinstance(error, ExecutionTimeout | NetworkTimeout):
+        return OperationTimeout(f"{collection}: no answer in time; a write may or may not have happened.")
+    if isinstance(error, ConnectionFailure):
+        return ServerUnavailable(
+            f"{collection}: MongoDB cannot be reached.", hint="Run docstore doctor to see what is wrong."
+        )
+    return None

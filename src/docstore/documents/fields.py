@@ -1,0 +1,111 @@
+"""Field types shared by the models: instants, slugs, e-mail addresses, tokens that never rest in the clear."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, JsonValue
+from pydantic_core import CoreSchema, core_schema
+
+STORED: Final[Mapping[str, bool]] = {"docstore_stored": True}
+"""Validation context of values that come from the database: what was accepted once is not judged again."""
+
+_HASH_PREFIX: Final = "sha256:"
+_HASH_SHAPE: Final = re.compile(r"sha256:[0-9a-f]{64}")
+_SLUG_SHAPE: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
+
+def is_stored(info: core_schema.ValidationInfo) -> bool:
+    """Whether a validator looks at a value that comes from the database."""
+    return info.context is STORED
+
+
+def utc_now() -> datetime:
+    """Now, in UTC, cut to the millisecond that BSON keeps: what is in memory equals what is read back."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def _as_utc(value: datetime) -> datetime:
+    aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return aware.replace(microsecond=aware.microsecond // 1000 * 1000)
+
+
+def _check_slug(value: str, info: core_schema.ValidationInfo) -> str:
+    if is_stored(info) or _SLUG_SHAPE.fullmatch(value):
+        return value
+    raise ValueError("a slug is lower-case letters, digits and single hyphens between them, such as 'my-first-post'")
+
+
+def _check_email(value: str, info: core_schema.ValidationInfo) -> str:
+    if is_stored(info):
+        return value
+    try:
+        parsed = validate_email(value.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise ValueError(f"not an e-mail address such as 'ada@example.com': {error}") from None
+    return parsed.normalized.lower()
+
+
+def _null_as_empty(value: object) -> object:
+    return [] if value is None else value
+
+
+UtcDateTime = Annotated[datetime, AfterValidator(_as_utc)]
+"""An instant in UTC with millisecond precision. A naive datetime is taken as UTC."""
+
+Slug = Annotated[str, AfterValidator(_check_slug)]
+"""Lower-case letters, digits and single hyphens: the readable part of an address."""
+
+Email = Annotated[str, AfterValidator(_check_email)]
+"""An e-mail address, checked for its shape (never by asking the network), stored in lower case."""
+
+NonEmpty = Annotated[str, Field(min_length=1)]
+"""Text that may not be empty."""
+
+Json = JsonValue
+"""Free-form JSON: stored as it stands."""
+
+StrList = Annotated[list[str], BeforeValidator(_null_as_empty)]
+"""A list of strings; a stored null reads as the empty list."""
+
+
+class TokenHash(str):
+    """The SHA-256 of a secret token, written ``sha256:<64 hex digits>``.
+
+    A plain string given to a field of this type is hashed at once, so the token itself is never kept. Only a value
+    that comes from the database, or that is a TokenHash already, is taken as a hash: presenting a stolen hash as a
+    token hashes it again and matches nothing. A plain digest suits tokens because they are long and random;
+    it does not suit passwords.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, token: str) -> "TokenHash":
+        """The hash under which `token` is stored and looked up."""
+        return cls(_HASH_PREFIX + hashlib.sha256(token.encode()).hexdigest())
+
+    @classmethod
+    def _validate(cls, value: object, info: core_schema.ValidationInfo) -> "TokenHash":
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, str) or not value:
+            raise ValueError("a token is a non-empty string")
+        if is_stored(info) and _HASH_SHAPE.fullmatch(value):
+            return cls(value)
+        return cls.of(value)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(
+            cls._validate,
+            json_schema_input_schema=core_schema.str_schema(),
+            serialization=core_schema.plain_serializer_function_ser_schema(str),
+        )
+
+    def __repr__(self) -> str:
+        return "TokenHash('sha256:…')"

@@ -1,0 +1,200 @@
+"""bulk_write behind the guard: every operation narrowed and stamped, deletes turned into marks.
+
+MongoDB counts a mark as a modification. So that `deleted_count` stays true, deletes run as bulks of their own between
+the other operations, in the order given, and the results are added up.
+"""
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from bson import ObjectId
+from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import BulkWriteError
+from pymongo.results import BulkWriteResult
+
+from docstore.documents.changes import ChangeKind
+from docstore.documents.guard.predicate import deletion_marks
+from docstore.documents.guard.updates import stamp_insert
+from docstore.documents.guard.writes import Target, Writer
+from docstore.documents.transactions import ambient_session
+from docstore.errors import RefusedOperation
+
+if TYPE_CHECKING:
+    from docstore.documents.guard.collection import GuardedCollection
+
+Session = AsyncClientSession | None
+_OPTIONS = ("collation", "hint", "sort", "array_filters")
+_COUNTS = ("nInserted", "nUpserted", "nMatched", "nModified", "nRemoved")
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """One request as it will run; `target` is None for an insert."""
+
+    kind: ChangeKind
+    body: Any
+    target: Target | None = None
+    many: bool = False
+    upsert: bool = False
+    options: Mapping[str, Any] | None = None
+    removes: bool = False
+
+    def request(self) -> Any:
+        """The PyMongo request that runs it."""
+        if self.target is None:
+            return InsertOne(self.body)
+        options = dict(self.options or {})
+        if self.removes:
+            return (DeleteMany if self.many else DeleteOne)(dict(self.target.narrowed), **options)
+        return (UpdateMany if self.many else UpdateOne)(
+            dict(self.target.narrowed), self.body, upsert=self.upsert, **options
+        )
+
+
+async def guarded_bulk_write(
+    collection: "GuardedCollection",
+    writer: Writer,
+    requests: Sequence[Any],
+    session: Session,
+    options: dict[str, Any],
+) -> BulkWriteResult:
+    """Run `requests` as the guarded collection would run each of them.
+
+    Raises:
+        RefusedOperation: a request of a kind the guard does not know.
+        DeletedDocument: an upsert matches only deleted documents. Checked before anything is written.
+        BulkWriteError: as PyMongo raises it.
+    """
+    operations = [_prepare(collection, request) for request in requests]
+    if writer.announces:
+        return await writer.in_transaction(lambda joined: _one_by_one(collection, writer, operations, joined), session)
+    joined = ambient_session(session)
+    for operation in operations:
+        if operation.upsert and operation.target and not await _exists(collection, operation.target, joined):
+            await writer.refuse_if_deleted(operation.target.wanted, joined)
+    return await _in_runs(collection, operations, joined, options)
+
+
+async def _exists(collection: "GuardedCollection", target: Target, session: Session) -> bool:
+    return await collection.raw.find_one(target.narrowed, {"_id": 1}, session=session) is not None
+
+
+async def _in_runs(
+    collection: "GuardedCollection",
+    operations: Sequence[_Operation],
+    session: Session,
+    options: dict[str, Any],
+) -> BulkWriteResult:
+    ordered = options.get("ordered", True)
+    total = _no_result()
+    failed: BulkWriteError | None = None
+    start = 0
+    for is_delete, group in groupby(operations, key=lambda each: each.kind is ChangeKind.DELETE):
+        run = list(group)
+        try:
+            result = await collection.raw.bulk_write([each.request() for each in run], session=session, **options)
+            _add(total, result.bulk_api_result, start, marks=is_delete and not run[0].removes)
+        except BulkWriteError as error:
+            _add(total, error.details or {}, start, marks=is_delete and not run[0].removes)
+            failed = error
+            if ordered:
+                break
+        start += len(run)
+    if failed is not None:
+        raise BulkWriteError(total) from failed
+    if not operations:
+        await collection.raw.bulk_write([])  # PyMongo's own error for an empty list
+    return BulkWriteResult(total, collection.write_concern.acknowledged)
+
+
+async def _one_by_one(
+    collection: "GuardedCollection",
+    writer: Writer,
+    operations: Sequence[_Operation],
+    session: AsyncClientSession,
+) -> BulkWriteResult:
+    total = _no_result()
+    for index, operation in enumerate(operations):
+        if operation.target is None:
+            await collection.raw.insert_one(operation.body, session=session)
+            await writer.tell(ChangeKind.INSERT, [operation.body["_id"]])
+            total["nInserted"] += 1
+            continue
+        result = await writer.update(
+            operation.target,
+            operation.body,
+            session,
+            operation.options or {},
+            many=operation.many,
+            upsert=operation.upsert,
+            kind=operation.kind,
+        )
+        if operation.kind is ChangeKind.DELETE:
+            total["nRemoved"] += result.modified_count
+            continue
+        total["nMatched"] += result.matched_count
+        total["nModified"] += result.modified_count
+        if result.upserted_id is not None:
+            total["nUpserted"] += 1
+            total["upserted"].append({"index": index, "_id": result.upserted_id})
+    return BulkWriteResult(total, collection.write_concern.acknowledged)
+
+
+def _prepare(collection: "GuardedCollection", request: Any) -> _Operation:
+    name = collection.name
+    if isinstance(request, InsertOne):
+        given = request._doc
+        document = stamp_insert(given, name)
+        document.setdefault("_id", ObjectId())
+        if isinstance(given, MutableMapping):
+            given.setdefault("_id", document["_id"])
+        return _Operation(ChangeKind.INSERT, document)
+    options = {key: getattr(request, f"_{key}") for key in _OPTIONS if getattr(request, f"_{key}", None) is not None}
+    if isinstance(request, DeleteOne | DeleteMany):
+        return _Operation(
+            ChangeKind.DELETE,
+            {"$set": deletion_marks()},
+            collection.deletable(request._filter),
+            many=isinstance(request, DeleteMany),
+            options=options,
+            removes=not collection.deletes_softly,
+        )
+    if isinstance(request, UpdateOne | UpdateMany | ReplaceOne):
+        upsert = bool(request._upsert)
+        body = (
+            collection.replacement(request._doc)
+            if isinstance(request, ReplaceOne)
+            else collection.stamped(request._doc, upsert=upsert)
+        )
+        return _Operation(
+            ChangeKind.UPDATE,
+            body,
+            collection.target(request._filter),
+            many=isinstance(request, UpdateMany),
+            upsert=upsert,
+            options=options,
+        )
+    raise RefusedOperation(
+        f"bulk_write on {name} holds a {type(request).__name__}.",
+        hint="Use InsertOne, UpdateOne, UpdateMany, ReplaceOne, DeleteOne or DeleteMany.",
+        collection=name,
+        value_type=type(request).__name__,
+    )
+
+
+def _no_result() -> dict[str, Any]:
+    return {"writeErrors": [], "writeConcernErrors": [], "upserted": [], **dict.fromkeys(_COUNTS, 0)}
+
+
+def _add(total: dict[str, Any], part: Mapping[str, Any], start: int, *, marks: bool) -> None:
+    counts = {name: part.get(name, 0) for name in _COUNTS}
+    if marks:
+        counts = {**dict.fromkeys(_COUNTS, 0), "nRemoved": counts["nModified"]}
+    for name, count in counts.items():
+        total[name] += count
+    for name in ("writeErrors", "upserted"):
+        total[name] += [{**entry, "index": entry["index"] + start} for entry in part.get(name, ())]
+    total["writeConcernErrors"] += part.get("writeConcernErrors", ())

@@ -1,0 +1,57 @@
+"""What the guard does for each collection of a bound database."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+
+from docstore.documents.changes import Change
+from docstore.documents.guard.predicate import Scope
+
+Announcer = Callable[[Change], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How one collection is guarded.
+
+    Args:
+        soft_delete: deletes mark instead of removing, and marked documents are out of sight.
+        announce: called with every write, inside its transaction; None where nothing follows from a write.
+    """
+
+    soft_delete: bool = True
+    announce: Announcer | None = None
+
+
+DEFAULT_POLICY = Policy()
+"""For collections no model was bound to: someone may have deleted softly there, so the marks are honoured."""
+
+
+@dataclass
+class GuardRegistry:
+    """The policies of a database's collections, by collection name.
+
+    Args:
+        database: the database's name.
+    """
+
+    database: str
+    _policies: dict[str, Policy] = field(default_factory=dict)
+
+    def register(self, name: str, policy: Policy) -> None:
+        """Set the policy of a collection; the last one wins."""
+        self._policies[name] = policy
+
+    def policy(self, name: str) -> Policy:
+        """The policy of a collection, the guarded default for unknown ones."""
+        return self._policies.get(name, DEFAULT_POLICY)
+
+    def is_bound(self, name: str) -> bool:
+        """Whether a model is bound to the collection."""
+        return name in self._policies
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._policies)
+
+    def living_scope(self, name: str) -> Scope:
+        """The scope in which a joined collection is seen."""
+        return Scope.LIVING if self.policy(name).soft_delete else Scope.ALL

@@ -1,0 +1,80 @@
+"""What "deleted" means in the database, and the marks that a deletion and a restoration write.
+
+Three marks count, because older services wrote each of them alone: a set `deletedAt`, a true `isDeleted`,
+and `status: "DELETED"`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final
+
+from docstore.context import current_actor
+from docstore.documents.fields import utc_now
+
+DELETED_STATUS: Final = "DELETED"
+
+LIVING: Final[Mapping[str, Any]] = {
+    "deletedAt": None,
+    "isDeleted": {"$in": [False, None]},
+    "status": {"$ne": DELETED_STATUS},
+}
+"""Filter of documents that are not deleted. Flat, so that a server can plan it beside the caller's own keys."""
+
+DELETED: Final[Mapping[str, Any]] = {
+    "$or": [
+        {"deletedAt": {"$ne": None}},
+        {"isDeleted": {"$nin": [False, None]}},
+        {"status": DELETED_STATUS},
+    ]
+}
+"""Filter of deleted documents: exactly the complement of LIVING."""
+
+MARKS: Final = frozenset({"deletedAt", "isDeleted", "deletedBy"})
+"""Stored fields that delete and restore write, and nothing else may."""
+
+
+class Scope(Enum):
+    """Which documents a guarded collection sees."""
+
+    LIVING = "living"
+    DELETED = "deleted"
+    ALL = "all"
+
+    @property
+    def condition(self) -> Mapping[str, Any]:
+        """The filter that holds for every document in the scope; empty for ALL."""
+        return _CONDITIONS[self]
+
+
+_CONDITIONS: Final[Mapping[Scope, Mapping[str, Any]]] = {
+    Scope.LIVING: LIVING,
+    Scope.DELETED: DELETED,
+    Scope.ALL: {},
+}
+
+
+def deletion_marks(at: datetime | None = None) -> dict[str, Any]:
+    """The fields a deletion sets: when, that, and by whom (the ambient actor)."""
+    actor = current_actor()
+    moment = at or utc_now()
+    return {
+        "deletedAt": moment,
+        "isDeleted": True,
+        "deletedBy": actor.name if actor else None,
+        "updatedAt": moment,
+    }
+
+
+def restoration_marks() -> dict[str, Any]:
+    """The fields a restoration sets."""
+    return {"deletedAt": None, "isDeleted": False, "deletedBy": None, "updatedAt": utc_now()}
+
+
+def is_deleted_document(document: Mapping[str, Any]) -> bool:
+    """Whether a stored document, as read, counts as deleted."""
+    return (
+        document.get("deletedAt") is not None
+        or document.get("isDeleted") not in (False, None)
+        or document.get("status") == DELETED_STATUS
+    )

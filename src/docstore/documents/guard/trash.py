@@ -1,0 +1,86 @@
+"""What is done to the trash on purpose: bringing back, and removing for good."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from docstore.context import current_actor
+from docstore.documents.changes import ChangeKind
+from docstore.documents.guard.collection import GuardedCollection
+from docstore.documents.guard.predicate import DELETED, DELETED_STATUS, restoration_marks
+from docstore.documents.guard.writes import Target
+from docstore.documents.transactions import ambient_session
+
+_log = logging.getLogger("docstore.trash")
+Session = AsyncClientSession | None
+
+
+async def restore_matching(
+    collection: GuardedCollection, filter: Mapping[str, Any], *, status: str | None, session: Session = None
+) -> int:
+    """Bring back the deleted documents that match.
+
+    Args:
+        collection: in whatever scope; only its deleted documents are touched.
+        filter: which of them.
+        status: what replaces a legacy ``status: "DELETED"``; None where the model has no such status.
+        session: a driver session; the ambient transaction's by default.
+
+    Returns:
+        How many came back.
+
+    Raises:
+        DuplicateKeyError: a living document took a unique value meanwhile.
+    """
+    wanted = collection.target(filter).narrowed
+    marks = restoration_marks()
+    count = 0
+    if status is not None:
+        by_status = Target(filter, {"$and": [wanted, DELETED, {"status": DELETED_STATUS}]})
+        update = {"$set": {**marks, "status": status}}
+        result = await collection.writer.update(by_status, update, session, {}, many=True, kind=ChangeKind.RESTORE)
+        count += result.modified_count
+    deleted = Target(filter, {"$and": [wanted, DELETED]})
+    result = await collection.writer.update(deleted, {"$set": marks}, session, {}, many=True, kind=ChangeKind.RESTORE)
+    return count + result.modified_count
+
+
+async def purge_matching(
+    collection: GuardedCollection, filter: Mapping[str, Any], *, reason: str, session: Session = None
+) -> int:
+    """Remove for good the documents in the collection's scope that match; there is no way back.
+
+    Args:
+        collection: its scope says whether living documents, the trash or both are meant.
+        filter: which of them.
+        reason: why; it is logged with who did it.
+        session: a driver session; the ambient transaction's by default.
+
+    Returns:
+        How many are gone.
+
+    Raises:
+        ValueError: the reason is empty.
+    """
+    if not reason.strip():
+        raise ValueError("purge needs a reason, such as purge(reason='erasure request 1234'): it cannot be undone")
+    narrowed = collection.target(filter).narrowed
+
+    async def remove(joined: Session) -> int:
+        ids = [d["_id"] async for d in collection.raw.find(narrowed, {"_id": 1}, session=joined)]
+        removed = 0
+        for start in range(0, len(ids), 1000):
+            batch = {"_id": {"$in": ids[start : start + 1000]}}
+            removed += (await collection.raw.delete_many(batch, session=joined)).deleted_count
+        await collection.writer.tell(ChangeKind.PURGE, ids)
+        return removed
+
+    if collection.writer.announces:
+        count = await collection.writer.in_transaction(remove, session)
+    else:
+        count = await remove(ambient_session(session))
+    actor = current_actor()
+    _log.warning("purged %d of %s: %s", count, collection.name, reason, extra={"actor": actor.name if actor else None})
+    return count

@@ -1,0 +1,180 @@
+"""Writes as they reach the server: stamped with their instants, and never touching the marks of deletion."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from docstore.documents.fields import utc_now
+from docstore.documents.guard.filters import refuse_scripts
+from docstore.documents.guard.predicate import DELETED_STATUS, MARKS
+from docstore.errors import ProtectedField, ValidationFailed
+
+Update = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+_ASSIGNING: Final = frozenset({"$set", "$setOnInsert", "$addFields"})
+
+
+def stamp_insert(document: Mapping[str, Any], collection: str) -> dict[str, Any]:
+    """The document to insert, with `createdAt` and `updatedAt` filled in where they are missing.
+
+    Raises:
+        ProtectedField: the document is born deleted.
+    """
+    check_marks(document, collection, "an insert")
+    now = utc_now()
+    stamped = dict(document)
+    if stamped.get("createdAt") is None:
+        stamped["createdAt"] = now
+    if stamped.get("updatedAt") is None:
+        stamped["updatedAt"] = stamped["createdAt"] if stamped["createdAt"] > now else now
+    return stamped
+
+
+def stamp_update(update: Update, collection: str, *, upsert: bool = False, living: bool = True) -> Any:
+    """The update with `updatedAt` set, and `createdAt` where an upsert inserts.
+
+    Args:
+        update: update operators, or an update pipeline.
+        collection: the collection's name, for messages.
+        upsert: whether the update may insert.
+        living: whether what it matches is living; in the trash even a mark's empty value is refused.
+
+    Raises:
+        ProtectedField: the update writes a mark of deletion.
+        ValidationFailed: the update is neither operators nor a pipeline.
+    """
+    refuse_scripts(update, collection)
+    if isinstance(update, Mapping):
+        return _stamp_operators(update, collection, upsert=upsert, living=living)
+    if isinstance(update, Sequence) and not isinstance(update, str):
+        return _stamp_pipeline(update, collection, upsert=upsert, living=living)
+    raise ValidationFailed(
+        f"an update of {collection} is operators or a pipeline, not {type(update).__name__}.",
+        hint="Write {'$set': {...}}.",
+        collection=collection,
+        value_type=type(update).__name__,
+    )
+
+
+def replacement_pipeline(replacement: Mapping[str, Any], collection: str) -> list[dict[str, Any]]:
+    """A whole-document replacement as an update pipeline that keeps the old `createdAt`.
+
+    Raises:
+        ProtectedField: the replacement carries a mark of deletion.
+        ValidationFailed: the replacement holds update operators.
+    """
+    operators = [key for key in replacement if str(key).startswith("$")]
+    if operators:
+        raise ValidationFailed(
+            f"a replacement in {collection} holds the operator {operators[0]}.",
+            hint="Use update_one() for operators.",
+            collection=collection,
+            field=operators[0],
+        )
+    check_marks(replacement, collection, "a replacement")
+    now = utc_now()
+    body = {key: value for key, value in replacement.items() if key not in ("_id", "updatedAt")}
+    created = body.pop("createdAt", None)
+    return [
+        {
+            "$replaceWith": {
+                "$mergeObjects": [
+                    {"$literal": body},
+                    {
+                        "_id": {"$ifNull": ["$_id", replacement["_id"]]} if "_id" in replacement else "$_id",
+                        "createdAt": {"$ifNull": ["$createdAt", created or now]},
+                        "updatedAt": now,
+                    },
+                ]
+            }
+        }
+    ]
+
+
+def check_marks(values: Mapping[str, Any], collection: str, what: str, *, living: bool = True) -> None:
+    """Refuse values that would mark a document as deleted.
+
+    Raises:
+        ProtectedField: names the field.
+    """
+    for name, value in values.items():
+        if name == "status" and value == DELETED_STATUS:
+            _refuse_mark(name, collection, what)
+        head = str(name).partition(".")[0]
+        if head in MARKS and not (living and head == name and _is_living_value(name, value)):
+            _refuse_mark(str(name), collection, what)
+
+
+def _is_living_value(name: str, value: Any) -> bool:
+    return value is None or (name == "isDeleted" and value is False)
+
+
+def _stamp_operators(update: Mapping[str, Any], collection: str, *, upsert: bool, living: bool) -> dict[str, Any]:
+    stamped: dict[str, Any] = {}
+    for operator, fields in update.items():
+        if not str(operator).startswith("$"):
+            raise ValidationFailed(
+                f"an update of {collection} names {operator!r} outside an operator.",
+                hint=f"Write {{'$set': {{{operator!r}: …}}}}.",
+                collection=collection,
+                field=str(operator),
+            )
+        stamped[operator] = dict(fields) if isinstance(fields, Mapping) else fields
+        _check_operator_marks(str(operator), stamped[operator], collection, living=living)
+    touched = {name for op, fields in stamped.items() if op != "$set" and isinstance(fields, dict) for name in fields}
+    now = utc_now()
+    if "updatedAt" not in touched:
+        stamped.setdefault("$set", {})["updatedAt"] = now
+    if upsert and "createdAt" not in touched:
+        if stamped.get("$set", {}).get("createdAt", now) is None:
+            del stamped["$set"]["createdAt"]
+        if "createdAt" not in stamped.get("$set", {}):
+            stamped.setdefault("$setOnInsert", {})["createdAt"] = now
+    return stamped
+
+
+def _check_operator_marks(operator: str, fields: Any, collection: str, *, living: bool) -> None:
+    if not isinstance(fields, Mapping):
+        return
+    if operator in _ASSIGNING:
+        check_marks(fields, collection, operator, living=living)
+        return
+    names = {str(name).partition(".")[0] for name in fields}
+    if operator == "$rename":
+        names |= {str(target).partition(".")[0] for target in fields.values()}
+    for name in names & MARKS:
+        _refuse_mark(name, collection, operator)
+
+
+def _stamp_pipeline(
+    stages: Sequence[Mapping[str, Any]], collection: str, *, upsert: bool, living: bool
+) -> list[dict[str, Any]]:
+    for stage in stages:
+        for name, body in stage.items():
+            if name in _ASSIGNING and isinstance(body, Mapping):
+                check_marks(body, collection, str(name), living=living)
+            elif name == "$unset":
+                _check_operator_marks(
+                    "$unset",
+                    dict.fromkeys([body] if isinstance(body, str) else body),
+                    collection,
+                    living=living,
+                )
+            elif not living:
+                _refuse_mark("deletedAt", collection, f"{name} in the trash")
+    now = utc_now()
+    final: dict[str, Any] = {"updatedAt": now}
+    if living:
+        # What matched is living, so the result is living too, whatever an expression in between computed.
+        final |= {"deletedAt": None, "isDeleted": False}
+    if upsert:
+        final["createdAt"] = {"$ifNull": ["$createdAt", now]}
+    return [*(dict(stage) for stage in stages), {"$set": final}]
+
+
+def _refuse_mark(name: str, collection: str, what: str) -> None:
+    raise ProtectedField(
+        f"{what} on {collection} writes {name!r}, a mark of deletion.",
+        hint="Use delete() to delete and restore() to bring back.",
+        collection=collection,
+        field=name,
+    )

@@ -1,0 +1,201 @@
+"""How a guarded write runs: plainly where nothing follows from it, else in a transaction with what follows."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.results import UpdateResult
+
+from docstore.documents.changes import Change, ChangeKind
+from docstore.documents.guard.filters import conjunction
+from docstore.documents.guard.policy import GuardRegistry, Policy
+from docstore.documents.guard.predicate import DELETED
+from docstore.documents.transactions import (
+    ambient_session,
+    current_transaction,
+    open_transaction,
+    run_in_transaction,
+)
+from docstore.errors import DeletedDocument
+
+R = TypeVar("R")
+Document = dict[str, Any]
+Session = AsyncClientSession | None
+
+_BATCH = 1000
+"""Ids told in one Change."""
+
+_READ_OPTIONS = ("collation", "hint", "let", "sort")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a write aims at: the caller's filter, and the same narrowed to the documents in scope."""
+
+    wanted: Mapping[str, Any]
+    narrowed: Mapping[str, Any]
+
+    def only(self, ids: Sequence[Any]) -> "Target":
+        """The same aim at these ids alone; unchanged where there are none, so that an upsert still can insert."""
+        return Target(self.wanted, conjunction(self.narrowed, {"_id": {"$in": list(ids)}})) if ids else self
+
+
+class Writer:
+    """Runs the writes of one collection under its policy.
+
+    Args:
+        raw: the plain collection.
+        registry: knows whether deletes mark, and who is told of a write.
+    """
+
+    def __init__(self, raw: AsyncCollection[Document], registry: GuardRegistry) -> None:
+        self._raw = raw
+        self._registry = registry
+
+    @property
+    def _policy(self) -> Policy:
+        return self._registry.policy(self._raw.name)
+
+    @property
+    def announces(self) -> bool:
+        """Whether somebody is told of every write."""
+        return self._policy.announce is not None
+
+    async def insert(
+        self, write: Callable[[Session], Awaitable[R]], ids_of: Callable[[R], Sequence[Any]], session: Session
+    ) -> R:
+        """Run an insert and tell of the ids it made."""
+        if not self.announces:
+            return await write(ambient_session(session))
+
+        async def work(joined: AsyncClientSession) -> R:
+            result = await write(joined)
+            await self.tell(ChangeKind.INSERT, ids_of(result))
+            return result
+
+        return await self.in_transaction(work, session)
+
+    async def update(
+        self,
+        target: Target,
+        update: Any,
+        session: Session,
+        options: Mapping[str, Any],
+        *,
+        many: bool,
+        upsert: bool = False,
+        kind: ChangeKind = ChangeKind.UPDATE,
+    ) -> UpdateResult:
+        """Run ``update_one`` or ``update_many`` with a stamped update.
+
+        Raises:
+            DeletedDocument: an upsert matches only deleted documents, so it would make a second one.
+        """
+        run = self._raw.update_many if many else self._raw.update_one
+
+        async def write(aim: Target, joined: Session) -> UpdateResult:
+            result = await run(aim.narrowed, update, session=joined, **options)
+            if upsert and not result.matched_count:
+                await self.refuse_if_deleted(aim.wanted, joined)
+                result = await run(aim.narrowed, update, upsert=True, session=joined, **options)
+            return result
+
+        if not self.announces:
+            return await write(target, ambient_session(session))
+
+        async def work(joined: AsyncClientSession) -> UpdateResult:
+            ids = await self._matching_ids(target, joined, options, many=many)
+            result = await write(target.only(ids), joined)
+            await self.tell(kind, ids)
+            if result.upserted_id is not None:
+                await self.tell(ChangeKind.INSERT, [result.upserted_id])
+            return result
+
+        return await self.in_transaction(work, session)
+
+    async def find_and_modify(
+        self,
+        target: Target,
+        update: Any,
+        session: Session,
+        options: Mapping[str, Any],
+        *,
+        upsert: bool = False,
+        kind: ChangeKind = ChangeKind.UPDATE,
+    ) -> Document | None:
+        """Run ``find_one_and_update`` with a stamped update.
+
+        Raises:
+            DeletedDocument: an upsert matches only deleted documents, so it would make a second one.
+        """
+        run = self._raw.find_one_and_update
+
+        async def write(aim: Target, joined: Session) -> Document | None:
+            found = await run(aim.narrowed, update, session=joined, **options)
+            if upsert and found is None:
+                await self.refuse_if_deleted(aim.wanted, joined)
+                found = await run(aim.narrowed, update, upsert=True, session=joined, **options)
+            return found
+
+        if not self.announces:
+            return await write(target, ambient_session(session))
+
+        async def work(joined: AsyncClientSession) -> Document | None:
+            ids = await self._matching_ids(target, joined, options, many=False)
+            found = await write(target.only(ids), joined)
+            await self.tell(kind, ids)
+            if upsert and not ids:
+                await self.tell(ChangeKind.INSERT, await self._matching_ids(target, joined, {}, many=False))
+            return found
+
+        return await self.in_transaction(work, session)
+
+    async def in_transaction(self, work: Callable[[AsyncClientSession], Awaitable[R]], session: Session) -> R:
+        """Run `work` in the session's or the ambient transaction, else in one of its own, retried on conflicts."""
+        client = self._raw.database.client
+        if session is not None:
+            async with open_transaction(client, session) as joined:
+                return await work(joined.session)
+
+        async def attempt() -> R:
+            running = current_transaction()
+            assert running is not None
+            return await work(running.session)
+
+        return await run_in_transaction(attempt, client=client)
+
+    async def refuse_if_deleted(self, wanted: Mapping[str, Any], session: Session) -> None:
+        """Refuse an upsert that matches nothing but deleted documents.
+
+        Raises:
+            DeletedDocument: names the collection and the deleted document's id.
+        """
+        if not self._policy.soft_delete or not wanted:
+            return
+        found = await self._raw.find_one(conjunction(wanted, DELETED), {"_id": 1}, session=session)
+        if found is not None:
+            raise DeletedDocument(
+                f"an upsert on {self._raw.name} matches only a deleted document, {found['_id']}.",
+                hint="restore() it, purge() it, or insert a new one on purpose.",
+                collection=self._raw.name,
+            )
+
+    async def tell(self, kind: ChangeKind, ids: Sequence[Any]) -> None:
+        """Tell of written ids, in batches; nothing where nobody listens."""
+        announce = self._policy.announce
+        if announce is None:
+            return
+        for start in range(0, len(ids), _BATCH):
+            await announce(Change(self._raw.name, kind, tuple(ids[start : start + _BATCH])))
+
+    async def _matching_ids(
+        self, target: Target, session: Session, options: Mapping[str, Any], *, many: bool
+    ) -> list[Any]:
+        reading = {name: options[name] for name in _READ_OPTIONS if options.get(name) is not None}
+        sort = reading.pop("sort", None)
+        cursor = self._raw.find(target.narrowed, {"_id": 1}, session=session, limit=0 if many else 1, **reading)
+        if sort:
+            cursor = cursor.sort(list(sort.items()) if isinstance(sort, Mapping) else sort)
+        return [document["_id"] async for document in cursor]

@@ -1,0 +1,299 @@
+"""What happens to one document: validated, saved, updated, moved on, brought back, removed for good.
+
+Functions over documents, so that the base class stays a table of contents.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from beanie import PydanticObjectId
+from beanie.odm.actions import ActionDirections, ActionRegistry, EventTypes
+from beanie.odm.bulk import BulkWriter
+from beanie.odm.operators.update.general import SetRevisionId
+from beanie.odm.queries.update import UpdateResponse
+from beanie.odm.utils.dump import get_dict
+from beanie.odm.utils.encoder import Encoder
+from beanie.odm.utils.parsing import merge_models
+from beanie.odm.utils.update_merge import merge_update_expressions
+from pydantic import ValidationError
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+
+from docstore.documents.driver_errors import duplicate_fields, translated
+from docstore.documents.fields import utc_now
+from docstore.documents.guard.predicate import Scope, is_deleted_document
+from docstore.documents.guard.trash import purge_matching, restore_matching
+from docstore.documents.hydration import lenient_validator
+from docstore.errors import (
+    DeletedDocument,
+    DocumentError,
+    InvalidTransition,
+    NotFound,
+    RestoreConflict,
+    StaleDocument,
+    ValidationFailed,
+)
+
+if TYPE_CHECKING:
+    from docstore.documents.base import Document, StoredDocument
+
+Session = AsyncClientSession | None
+Actions = list[ActionDirections | str] | None
+
+
+def revalidate(document: "StoredDocument", *, stored: bool) -> None:
+    """Check a document's present values, and keep what validation made of them.
+
+    Args:
+        document: assigned to since it was constructed, perhaps.
+        stored: it is in the database already, where older services may have left required fields out.
+
+    Raises:
+        ValidationFailed: names the fields, what is wrong and the types of the values.
+    """
+    document.__dict__.update(_checked(document, document.__dict__, lenient=stored).__dict__)
+
+
+async def insert_new(document: "StoredDocument", session: Session) -> None:
+    """Insert a document that `save` found nowhere."""
+    revalidate(document, stored=False)
+    document._stamp_new()
+    collection = type(document).get_pymongo_collection()
+    with translated(collection.name):
+        result = await collection.insert_one(_to_stored(document), session=session)
+    document.id = type(document).parse_id(result.inserted_id)
+
+
+async def save_document(document: "StoredDocument", session: Session) -> None:
+    """Write every field the model knows; insert when there is no such document, living or deleted.
+
+    Raises:
+        DeletedDocument: it is in the trash.
+        UniqueViolation, ValidationFailed: as the names say.
+    """
+    if document.id is None:
+        await insert_new(document, session)
+        return
+    revalidate(document, stored=True)
+    document.updated_at = utc_now()
+    collection = type(document).get_pymongo_collection()
+    with translated(collection.name):
+        result = await collection.set_fields({"_id": document.id}, document._fields_to_set(), session=session)
+    if result.matched_count:
+        return
+    error = await why_missing(document, session)
+    if not isinstance(error, NotFound):
+        raise error
+    await insert_new(document, session)
+
+
+async def write_update(
+    document: "StoredDocument",
+    expressions: Sequence[Any],
+    *,
+    session: Session,
+    ignore_revision: bool,
+    bulk_writer: BulkWriter | None,
+    skip_actions: Actions,
+    options: Mapping[str, Any],
+) -> None:
+    """Beanie's `document.update`, telling apart what Beanie takes for one: missing, deleted, stale.
+
+    Raises:
+        NotFound, DeletedDocument, StaleDocument, UniqueViolation: as the names say.
+    """
+    model = type(document)
+    settings = model.get_settings()
+    arguments = await _before_update(document, list(expressions), skip_actions or [])
+    query: dict[str, Any] = {"_id": document.id if document.id is not None else PydanticObjectId()}
+    checks_revision = settings.use_revision and not ignore_revision
+    if checks_revision:
+        query["revision_id"] = document.revision_id
+    if settings.use_revision:
+        arguments.append(SetRevisionId(uuid4()))
+    update = model.find_one(query, session=session).update(
+        *arguments,
+        response_type=UpdateResponse.NEW_DOCUMENT,
+        bulk_writer=bulk_writer,
+        **options,
+    )
+    with translated(model.get_collection_name()):
+        try:
+            stored: Any = await update
+        except DuplicateKeyError as error:
+            if checks_revision and {"_id", "revision_id"} & set(duplicate_fields(error)):
+                raise _stale(model) from error
+            raise
+    if bulk_writer is None:
+        if stored is None:
+            error = await why_missing(document, session)
+            raise _stale(model) if isinstance(error, StaleDocument) else error
+        merge_models(document, stored)
+    await ActionRegistry.run_actions(document, EventTypes.UPDATE, ActionDirections.AFTER, skip_actions or [])
+
+
+async def move(document: "StoredDocument", state: StrEnum, changes: Mapping[str, Any]) -> None:
+    """Take a step of the model's state machine, as a compare-and-set in the database.
+
+    Raises:
+        InvalidTransition: the database's present state does not lead there.
+        NotFound, DeletedDocument: the document is gone.
+        ValidationFailed: a changed value breaks the model's rules.
+    """
+    model = type(document)
+    machine = model.states
+    if machine is None:
+        raise InvalidTransition(f"{model.__name__} has no state machine.", collection=model.__name__)
+    unknown = [name for name in changes if name not in model.model_fields]
+    if unknown:
+        raise ValidationFailed(
+            f"{model.__name__} has no attribute {unknown[0]!r}.", collection=model.__name__, field=unknown[0]
+        )
+    sources = machine.sources(state)
+    moment = utc_now()
+    assigned = {machine.field: state, **changes, "updated_at": moment}
+    checked = _checked(document, {**document.__dict__, **assigned}, lenient=True)
+    fields = {model.stored_name(name): getattr(checked, name) for name in assigned}
+    default = model.model_fields[machine.field].default
+    allowed: list[Any] = [source.value for source in sources] + ([None] if default in sources else [])
+    query = {"_id": document.id, model.stored_name(machine.field): {"$in": allowed}}
+    collection = model.get_pymongo_collection()
+    with translated(collection.name):
+        result = await collection.set_fields(query, Encoder(to_db=True).encode(fields))
+    if not result.matched_count:
+        present = await collection.find_one({"_id": document.id}) if document.id is not None else None
+        if present is None:
+            raise await why_missing(document, None)
+        current = type(state)(present.get(model.stored_name(machine.field), default))
+        machine.check(model.__name__, current, state)
+        raise _stale(model)
+    for name in assigned:
+        setattr(document, name, getattr(checked, name))
+
+
+async def restore_document(document: "Document", session: Session) -> None:
+    """Bring a document back from the trash; one that is living stays as it is.
+
+    Raises:
+        RestoreConflict: a living document took a unique value meanwhile; names the field and that document.
+        NotFound: it was purged, or never saved.
+    """
+    model = type(document)
+    everything = model.get_pymongo_collection().in_scope(Scope.ALL)
+    try:
+        await restore_matching(everything, {"_id": document.id}, status=model._status_after_restore(), session=session)
+    except DuplicateKeyError as error:
+        raise await _restore_conflict(document, error, session) from error
+    stored = await model.get_pymongo_collection().find_one({"_id": document.id}, session=session)
+    if stored is None:
+        raise await why_missing(document, session)
+    fresh = model.model_validate(stored)
+    names = (
+        "deleted_at",
+        "is_deleted",
+        "deleted_by",
+        "updated_at",
+        *(("status",) if hasattr(fresh, "status") else ()),
+    )
+    for name in names:
+        setattr(document, name, getattr(fresh, name))
+
+
+async def purge_document(document: "Document", reason: str, session: Session) -> None:
+    """Remove a document for good, living or deleted.
+
+    Raises:
+        ValueError: the reason is empty.
+        NotFound: there is no such document.
+    """
+    everything = type(document).get_pymongo_collection().in_scope(Scope.ALL)
+    if not await purge_matching(everything, {"_id": document.id}, reason=reason, session=session):
+        raise await why_missing(document, session)
+
+
+async def why_missing(document: "StoredDocument", session: Session) -> DocumentError:
+    """The error that says why no living document has this id."""
+    name = type(document).__name__
+    if document.id is None:
+        return NotFound(f"this {name} was never saved.", hint="insert() it first.", collection=name)
+    everything = type(document).get_pymongo_collection().in_scope(Scope.ALL)
+    stored = await everything.find_one({"_id": document.id}, session=session)
+    if stored is None:
+        return NotFound(f"there is no {name} {document.id}.", collection=name)
+    if is_deleted_document(stored):
+        return DeletedDocument(f"{name} {document.id} is deleted.", hint="restore() it first.", collection=name)
+    return _stale(type(document))
+
+
+async def _restore_conflict(document: "Document", error: DuplicateKeyError, session: Session) -> RestoreConflict:
+    model = type(document)
+    names = duplicate_fields(error)
+    collection = model.get_pymongo_collection()
+    deleted = await collection.in_scope(Scope.ALL).find_one({"_id": document.id}) or {}
+    wanted = {name: deleted.get(name) for name in names}
+    rival = await collection.find_one(wanted, {"_id": 1}) if wanted and not _in_transaction(session) else None
+    held = f", held by the living {rival['_id']}" if rival else ""
+    fields = " and ".join(names) or "a unique index"
+    return RestoreConflict(
+        f"{model.__name__} {document.id} cannot come back: its {fields} is taken{held}.",
+        hint="Change or delete that document first, or give this one another value.",
+        collection=model.__name__,
+        field=fields,
+    )
+
+
+def _in_transaction(session: Session) -> bool:
+    from docstore.documents.transactions import ambient_session
+
+    # A duplicate key has aborted the server's transaction: nothing can be read in it any more.
+    return ambient_session(session) is not None
+
+
+async def _before_update(document: "StoredDocument", arguments: list[Any], skip: list[Any]) -> list[Any]:
+    wanted = ActionRegistry.get_action_list(type(document), EventTypes.UPDATE, ActionDirections.BEFORE)
+    if not wanted or ActionDirections.BEFORE in skip:
+        return arguments
+    before = get_dict(document, to_db=True, keep_nulls=True)
+    await ActionRegistry.run_actions(document, EventTypes.UPDATE, ActionDirections.BEFORE, skip)
+    after = get_dict(document, to_db=True, keep_nulls=True)
+    changed = {
+        key: value for key, value in after.items() if key not in ("_id", "revision_id") and before.get(key) != value
+    }
+    strategy = document.get_settings().action_conflict_resolution
+    return merge_update_expressions(arguments, changed, strategy=strategy) if changed else arguments
+
+
+def _checked(document: "StoredDocument", values: Mapping[str, Any], *, lenient: bool) -> Any:
+    model = type(document)
+    validator = lenient_validator(model) if lenient else model.__pydantic_validator__
+    try:
+        return validator.validate_python(dict(values), by_alias=False, by_name=True)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False)
+        told = "; ".join(
+            f"{'.'.join(str(part) for part in each['loc']) or model.__name__}: {each['msg']} "
+            f"({type(each.get('input')).__name__})"
+            for each in problems
+        )
+        first = problems[0]
+        raise ValidationFailed(
+            f"{model.__name__} is not valid. {told}.",
+            collection=model.__name__,
+            field=str(first["loc"][0]) if first["loc"] else None,
+            value_type=type(first.get("input")).__name__,
+        ) from error
+
+
+def _to_stored(document: "StoredDocument") -> dict[str, Any]:
+    stored: dict[str, Any] = get_dict(document, to_db=True, keep_nulls=document.get_settings().keep_nulls)
+    return stored
+
+
+def _stale(model: type["StoredDocument"]) -> StaleDocument:
+    return StaleDocument(
+        f"the {model.__name__} changed since it was read.",
+        hint="Read it again and repeat.",
+        collection=model.__name__,
+    )

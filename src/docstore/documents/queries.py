@@ -1,0 +1,75 @@
+"""Beanie's query classes with what the trash and whole-document replacement need."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from beanie.odm.bulk import BulkWriter
+from beanie.odm.queries.find import FindMany, FindOne
+from pydantic import BaseModel
+from pymongo import UpdateOne as UpdateOneRequest
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.results import UpdateResult
+
+from docstore.documents.driver_errors import MissingDocument, translated
+from docstore.documents.guard.trash import purge_matching, restore_matching
+
+ResultT = TypeVar("ResultT", bound=BaseModel)
+Session = AsyncClientSession | None
+
+
+class FindManyDocuments(FindMany[ResultT]):
+    """Beanie's query for many documents, with `restore` and `purge`."""
+
+    async def restore(self, session: Session = None) -> int:
+        """Bring back the deleted ones among the documents this query matches; returns how many.
+
+        Raises:
+            UniqueViolation: a living document took a unique value meanwhile.
+        """
+        model = self.document_model
+        with translated(model.get_collection_name()):
+            return await restore_matching(
+                model.get_pymongo_collection(),
+                self.get_filter_query(),
+                status=model._status_after_restore(),
+                session=session or self.session,
+            )
+
+    async def purge(self, *, reason: str, session: Session = None) -> int:
+        """Remove for good the documents this query matches; returns how many.
+
+        Raises:
+            ValueError: the reason is empty.
+        """
+        return await purge_matching(
+            self.document_model.get_pymongo_collection(),
+            self.get_filter_query(),
+            reason=reason,
+            session=session or self.session,
+        )
+
+
+class FindOneDocument(FindOne[ResultT]):
+    """Beanie's query for one document, whose `replace_one` keeps the fields the model does not know."""
+
+    async def replace_one(
+        self, document: Any, session: Session = None, bulk_writer: BulkWriter | None = None
+    ) -> UpdateResult | None:
+        """Set every field of the found document to `document`'s; unknown stored fields and `createdAt` stay.
+
+        Raises:
+            NotFound: no living document matches.
+            UniqueViolation: a living document already has a unique value.
+        """
+        self.set_session(session=session)
+        model = self.document_model
+        fields: Mapping[str, Any] = document._fields_to_set()
+        if bulk_writer is not None:
+            bulk_writer.add_operation(model, UpdateOneRequest(self.get_filter_query(), {"$set": fields}))
+            return None
+        collection = model.get_pymongo_collection()
+        with translated(collection.name):
+            result: UpdateResult = await collection.set_fields(self.get_filter_query(), fields, session=self.session)
+        if not result.matched_count:
+            raise MissingDocument(f"no living {collection.name} matches.", collection=collection.name)
+        return result

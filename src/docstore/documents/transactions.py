@@ -1,0 +1,191 @@
+"""The ambient transaction: what is written inside `async with transaction()` commits together or not at all.
+
+Owns sessions, joining, retries and after-commit hooks. Which client is used is said once, at binding.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
+
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
+
+from docstore.errors import NotBound, ServiceError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Client = AsyncMongoClient[dict[str, Any]]
+AfterCommit = Callable[[], Awaitable[None]]
+
+RETRY_SECONDS: Final = 30.0
+"""How long transient conflicts are retried before the last one is raised."""
+
+_NO_TRANSACTIONS: Final = 20
+_COMMIT_ATTEMPTS: Final = 5
+
+
+@dataclass
+class Transaction:
+    """A running transaction: its driver session, and what to do once it has committed."""
+
+    session: AsyncClientSession
+    _after_commit: list[AfterCommit] = field(default_factory=list)
+
+    def after_commit(self, hook: AfterCommit) -> None:
+        """Call `hook` once the transaction has committed; never when it aborts."""
+        self._after_commit.append(hook)
+
+
+_current: ContextVar[Transaction | None] = ContextVar("docstore_transaction", default=None)
+_default_client: list[Client] = []
+
+
+def use_client(client: Client | None) -> None:
+    """Make `client` the one that `transaction()` opens its sessions on; None forgets it."""
+    _default_client[:] = [client] if client is not None else []
+
+
+def current_transaction() -> Transaction | None:
+    """The transaction this task is in, or None."""
+    return _current.get()
+
+
+def ambient_session(session: AsyncClientSession | None = None) -> AsyncClientSession | None:
+    """The session a call uses: the one given, else that of the ambient transaction, else None."""
+    if session is not None:
+        return session
+    transaction = _current.get()
+    return transaction.session if transaction else None
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[Transaction]:
+    """Commit everything inside the block together, or nothing of it.
+
+    A nested block joins the outer one. Reads see a snapshot; writes are acknowledged by a majority and journaled.
+    The block is not retried: for that use `run_in_transaction` or `@transactional`. Tasks started inside share the
+    session, which serves one call at a time: await them one after the other.
+
+    Raises:
+        NotBound: no Store is open.
+        ServiceError: the server has no transactions.
+    """
+    joined = _current.get()
+    if joined is not None:
+        yield joined
+        return
+    if not _default_client:
+        raise NotBound("a transaction needs an open Store.", hint="Open one: async with Store.from_env() as store: ...")
+    async with open_transaction(_default_client[0]) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def open_transaction(client: Client, session: AsyncClientSession | None = None) -> AsyncIterator[Transaction]:
+    """Join the ambient transaction, or `session`'s, or open a new one on `client`."""
+    joined = _current.get()
+    if joined is not None and session in (None, joined.session):
+        yield joined
+        return
+    if session is not None:
+        async with _on_session(session) as on_given:
+            yield on_given
+        return
+    async with client.start_session() as own, _on_session(own) as opened:
+        yield opened
+
+
+async def run_in_transaction(work: Callable[[], Awaitable[R]], *, client: Client | None = None) -> R:
+    """Run `work` in a transaction, again from its start when it loses a race (labels say so).
+
+    Args:
+        work: called without arguments, possibly several times: it must have no effects outside the database.
+        client: the client to open it on; the bound one by default.
+
+    Returns:
+        What `work` returned in the attempt that committed.
+    """
+    if _current.get() is not None:
+        return await work()
+    deadline = time.monotonic() + RETRY_SECONDS
+    attempt = 0
+    while True:
+        try:
+            async with open_transaction(client) if client is not None else transaction():
+                return await work()
+        except PyMongoError as error:
+            attempt += 1
+            pause = min(0.005 * 1.7**attempt, 0.5) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+            if not error.has_error_label("TransientTransactionError") or time.monotonic() + pause > deadline:
+                raise
+            await asyncio.sleep(pause)
+
+
+def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    """Decorate a coroutine function so that each call runs in a transaction, retried on conflicts."""
+
+    @wraps(function)
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        return await run_in_transaction(lambda: function(*args, **kwargs))
+
+    return wrapper
+
+
+@asynccontextmanager
+async def _on_session(session: AsyncClientSession) -> AsyncIterator[Transaction]:
+    running = Transaction(session)
+    if session.in_transaction:  # somebody else's: they commit it
+        token = _current.set(running)
+        try:
+            yield running
+        finally:
+            _current.reset(token)
+        return
+    await session.start_transaction(
+        read_concern=ReadConcern("snapshot"),
+        write_concern=WriteConcern("majority", j=True),
+        read_preference=ReadPreference.PRIMARY,
+    )
+    token = _current.set(running)
+    try:
+        yield running
+    except BaseException as error:
+        if session.in_transaction:
+            await asyncio.shield(session.abort_transaction())
+        _explain(error)
+        raise
+    finally:
+        _current.reset(token)
+    await _commit(session)
+    for hook in running._after_commit:
+        await hook()
+
+
+async def _commit(session: AsyncClientSession) -> None:
+    for attempt in range(1, _COMMIT_ATTEMPTS + 1):
+        try:
+            await session.commit_transaction()
+            return
+        except PyMongoError as error:
+            _explain(error)
+            if not error.has_error_label("UnknownTransactionCommitResult") or attempt == _COMMIT_ATTEMPTS:
+                raise
+            await asyncio.sleep(0.05 * attempt)
+
+
+def _explain(error: BaseException) -> None:
+    if isinstance(error, OperationFailure) and error.code == _NO_TRANSACTIONS:
+        raise ServiceError(
+            "this MongoDB server has no transactions: it is not part of a replica set.",
+            hint="Start it as a one-node replica set (mongod --replSet rs0, then rs.initiate()).",
+        ) from error

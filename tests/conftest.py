@@ -1,0 +1,75 @@
+"""Real local servers for the whole run, and a fresh database for every test."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+
+from docstore.documents import bind, declared_indexes
+from docstore.documents.guard import GuardedDatabase
+from docstore.documents.transactions import use_client
+from docstore.embedded import EmbeddedServers
+from docstore.settings import Settings
+from docstore.store import Store
+
+Bind = Callable[..., Awaitable[GuardedDatabase]]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def servers() -> AsyncIterator[EmbeddedServers]:
+    """All four local servers, one set for each test process, in a temporary directory."""
+    async with EmbeddedServers() as running:
+        yield running
+
+
+@pytest.fixture
+def settings(servers: EmbeddedServers) -> Settings:
+    """Settings of a deployment of its own on those servers: a fresh database and index prefix."""
+    name = f"t{uuid4().hex[:12]}"
+    return Settings(
+        db_method="LOCAL",
+        database_name=name,
+        algolia_index_prefix=f"{name}_",
+        **servers.settings_overrides(),
+    )
+
+
+@pytest_asyncio.fixture
+async def store(settings: Settings) -> AsyncIterator[Store]:
+    """An open Store over all models, with their indexes, on a database that is dropped afterwards."""
+    async with Store(settings) as opened:
+        for model in opened.models:
+            wanted = [each.to_index_model(model) for each in declared_indexes(model)]
+            if wanted:
+                await opened.database[model.get_collection_name()].create_indexes(wanted)
+        yield opened
+        await opened.client.drop_database(settings.effective_database_name)
+
+
+@pytest_asyncio.fixture
+async def database(settings: Settings) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
+    """A fresh, plain, unguarded database."""
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(settings.mongo_uri.get_secret_value(), tz_aware=True)
+    yield client[settings.effective_database_name]
+    await client.drop_database(settings.effective_database_name)
+    await client.close()
+
+
+@pytest_asyncio.fixture
+async def bind_models(database: AsyncDatabase[dict[str, Any]]) -> AsyncIterator[Bind]:
+    """Bind models to the fresh database, with their declared indexes."""
+
+    async def bind_them(*models: type[Any]) -> GuardedDatabase:
+        guarded = await bind(database, models)
+        for model in models:
+            wanted = [each.to_index_model(model) for each in declared_indexes(model)]
+            if wanted:
+                await database[model.get_collection_name()].create_indexes(wanted)
+        return guarded
+
+    yield bind_them
+    use_client(None)
