@@ -1,0 +1,203 @@
+"""The seams between services and servers: what a mechanism may ask of Kafka, Redis or a search engine.
+
+Services receive these Protocols and never an adapter's class, so a test passes a double and a deployment
+passes another product. Every method translates its driver's errors into `docstore.errors`:
+`ServerUnavailable` when nothing answers, `OperationTimeout` when an outcome is unknown, `ServiceError` when
+the server answered and refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from pydantic import JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """One answer of a server.
+
+    Attributes:
+        server: which server answered: ``mongodb``, ``redis``, ``kafka`` or ``algolia``.
+        address: where it was asked, with passwords masked.
+        latency_ms: milliseconds between asking and the answer.
+        detail: what the server says of itself, such as its version; may be empty.
+    """
+
+    server: str
+    address: str
+    latency_ms: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """One page of search hits.
+
+    Attributes:
+        hits: the records of this page, best first.
+        total: how many records match, over all pages.
+        page: this page's number, from 0.
+        pages: how many pages there are.
+        facets: facet name to value to number of matching records, for the facets that were asked for.
+    """
+
+    hits: list[dict[str, JsonValue]]
+    total: int
+    page: int
+    pages: int
+    facets: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Probe(Protocol):
+    """A server whose health can be asked for."""
+
+    @property
+    def name(self) -> str:
+        """The server's short name, such as ``redis``."""
+        ...
+
+    async def ping(self) -> Ping:
+        """Ask once, without retries.
+
+        Raises:
+            ServerUnavailable: nothing answers.
+        """
+        ...
+
+
+@runtime_checkable
+class Publisher(Protocol):
+    """Sends one message to a topic and returns when the brokers hold it."""
+
+    async def publish(
+        self,
+        topic: str,
+        *,
+        key: bytes | None,
+        value: bytes,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """Send and wait for the acknowledgement. Messages of one key keep their order.
+
+        Raises:
+            OperationTimeout: no acknowledgement in time; the message may still arrive.
+            ServerUnavailable: no broker answers; the message was not handed over.
+            ServiceError: the brokers refuse the message.
+        """
+        ...
+
+
+@runtime_checkable
+class KeyValue(Protocol):
+    """Bytes under string keys, with expiry. Times are in seconds."""
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None when the key is absent or expired."""
+        ...
+
+    async def set(self, key: str, value: bytes, *, ttl: float | None = None, only_if_absent: bool = False) -> bool:
+        """Store a value and say whether it was stored.
+
+        Args:
+            key: the whole key.
+            value: the bytes to store.
+            ttl: seconds until it expires, to the millisecond; None keeps it for good.
+            only_if_absent: leave an existing value alone and return False.
+        """
+        ...
+
+    async def delete(self, *keys: str) -> int:
+        """Remove the keys; how many existed. No keys: 0."""
+        ...
+
+    async def exists(self, key: str) -> bool:
+        """Whether the key holds a value now."""
+        ...
+
+    async def increment(self, key: str, by: int = 1) -> int:
+        """Add to a counter atomically (an absent one counts as 0); the new value."""
+        ...
+
+    async def expire(self, key: str, ttl: float) -> bool:
+        """Let the key expire in `ttl` seconds; False when it is absent."""
+        ...
+
+    async def ttl(self, key: str) -> float | None:
+        """Seconds until the key expires; None when it is absent or never expires."""
+        ...
+
+    def scan(self, prefix: str) -> AsyncIterator[str]:
+        """Every key that starts with `prefix`, at least once, in no order: for operations, not requests."""
+        ...
+
+    async def delete_if_equal(self, key: str, value: bytes) -> bool:
+        """Remove the key only while it holds exactly `value`, atomically: how a lock is released."""
+        ...
+
+
+@runtime_checkable
+class SearchIndex(Protocol):
+    """Records in named indexes. Names are logical: the adapter adds the deployment's prefix.
+
+    A record is a mapping with a string ``objectID``. Writes return once they are visible to reads.
+    """
+
+    async def save_objects(self, index: str, records: Sequence[Mapping[str, JsonValue]]) -> None:
+        """Add or replace whole records by ``objectID``."""
+        ...
+
+    async def partial_update(
+        self,
+        index: str,
+        object_id: str,
+        attributes: Mapping[str, JsonValue],
+        *,
+        create_if_missing: bool = False,
+    ) -> None:
+        """Set some attributes of one record; an absent record is created only when asked for."""
+        ...
+
+    async def delete_objects(self, index: str, object_ids: Sequence[str]) -> None:
+        """Remove records by id; absent ids are no error."""
+        ...
+
+    async def search(
+        self,
+        index: str,
+        query: str = "",
+        *,
+        filters: str = "",
+        page: int = 0,
+        hits_per_page: int = 20,
+        facets: Sequence[str] = (),
+    ) -> SearchPage:
+        """Search, with `filters` in the engine's own filter language and pages counted from 0."""
+        ...
+
+    async def get_object(self, index: str, object_id: str) -> dict[str, JsonValue] | None:
+        """One record, or None."""
+        ...
+
+    def browse(self, index: str) -> AsyncIterator[dict[str, JsonValue]]:
+        """Every record of the index, in no order; nothing when the index does not exist."""
+        ...
+
+    async def get_settings(self, index: str) -> dict[str, JsonValue]:
+        """The index's settings as the engine holds them."""
+        ...
+
+    async def set_settings(self, index: str, settings: Mapping[str, JsonValue]) -> None:
+        """Change the given settings and leave the others."""
+        ...
+
+    async def exists(self, index: str) -> bool:
+        """Whether the index exists."""
+        ...
+
+    async def count(self, index: str) -> int:
+        """How many records the index holds; 0 when it does not exist."""
+        ...

@@ -1,0 +1,226 @@
+"""Redis: one shared client over a bounded pool, and `RedisKeyValue`, the adapter for what services need."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Hashable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from docstore._masking import mask_url
+from docstore.clients._shared import SharedHandles, elapsed_ms, resolve, with_retries
+from docstore.clients.protocols import Ping
+from docstore.errors import OperationTimeout, ServerUnavailable, ServiceError, SettingsError
+from docstore.settings import Settings
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+_HEALTH_CHECK_EVERY_S = 30
+_SCAN_BATCH = 500
+# Plain EVAL: not every server that speaks the protocol keeps scripts for EVALSHA.
+_DELETE_IF_EQUAL = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+
+_clients: SharedHandles[Redis] = SharedHandles("get_redis()")
+
+
+def get_redis(settings: Settings | None = None) -> Redis:
+    """The shared client of this event loop; answers are bytes. It connects with its first command.
+
+    At most ``redis_max_connections`` connections; a command waits ``redis_timeout_s`` seconds for a free one,
+    then fails. Each answer has the same limit. Lost connections are retried with backoff and jitter, timeouts
+    are not: the command may have been carried out.
+
+    Args:
+        settings: those of the environment when None.
+
+    Raises:
+        SettingsError: Redis is not configured.
+        DocstoreError: no event loop is running.
+    """
+    settings = resolve(settings)
+    return _clients.get(_identity(settings), lambda: _make(settings))
+
+
+async def connect_redis(settings: Settings | None = None) -> Redis:
+    """The shared client, once its server answered; retries like `connect_mongo`.
+
+    Raises:
+        ServerUnavailable: it did not answer; names the host, the setting and what to check.
+        ServiceError: it answered, and refused the login.
+    """
+    settings = resolve(settings)
+    await with_retries(lambda: ping_redis(settings), settings, on=(ServerUnavailable,))
+    return get_redis(settings)
+
+
+async def ping_redis(settings: Settings | None = None) -> Ping:
+    """Ask the server for a PING.
+
+    Raises:
+        ServerUnavailable: it does not answer.
+        ServiceError: it answers, and refuses.
+    """
+    settings = resolve(settings)
+    client = get_redis(settings)
+    with _translated(settings):
+        await client.ping()  # makes the connection, which is not what is measured
+        start = time.perf_counter()
+        await client.ping()
+    return Ping("redis", _address(settings), elapsed_ms(start))
+
+
+async def close_redis(settings: Settings | None = None) -> None:
+    """Close this event loop's shared client; nothing happens when there is none."""
+    client = _clients.pop(_identity(resolve(settings)))
+    if client is not None:
+        await client.aclose()
+
+
+class RedisKeyValue:
+    """`KeyValue` and `Probe` on Redis.
+
+    Args:
+        settings: which server; those of the environment when None.
+        client: use this client instead of the shared one; it stays yours to close.
+    """
+
+    name = "redis"
+
+    def __init__(self, settings: Settings | None = None, *, client: Redis | None = None) -> None:
+        self._settings = resolve(settings)
+        self._own = client
+
+    @property
+    def _client(self) -> Redis:
+        return self._own or get_redis(self._settings)
+
+    async def ping(self) -> Ping:
+        """See `ping_redis`."""
+        return await ping_redis(self._settings)
+
+    async def get(self, key: str) -> bytes | None:
+        with _translated(self._settings):
+            return cast(bytes | None, await self._client.get(key))
+
+    async def set(self, key: str, value: bytes, *, ttl: float | None = None, only_if_absent: bool = False) -> bool:
+        milliseconds = None if ttl is None else _milliseconds(ttl)
+        with _translated(self._settings):
+            return bool(await self._client.set(key, value, px=milliseconds, nx=only_if_absent))
+
+    async def delete(self, *keys: str) -> int:
+        if not keys:
+            return 0
+        with _translated(self._settings):
+            return int(await self._client.delete(*keys))
+
+    async def exists(self, key: str) -> bool:
+        with _translated(self._settings):
+            return bool(await self._client.exists(key))
+
+    async def increment(self, key: str, by: int = 1) -> int:
+        with _translated(self._settings):
+            return int(await self._client.incrby(key, by))
+
+    async def expire(self, key: str, ttl: float) -> bool:
+        with _translated(self._settings):
+            return bool(await self._client.pexpire(key, _milliseconds(ttl)))
+
+    async def ttl(self, key: str) -> float | None:
+        with _translated(self._settings):
+            left = int(await self._client.pttl(key))
+        return left / 1000 if left >= 0 else None
+
+    async def scan(self, prefix: str) -> AsyncIterator[str]:
+        # Redis reads the pattern as a glob; the prefix is meant literally.
+        literal = "".join(f"\\{char}" if char in "*?[]\\^-" else char for char in prefix)
+        cursor = 0
+        while True:
+            with _translated(self._settings):
+                cursor, keys = await self._client.scan(cursor, match=f"{literal}*", count=_SCAN_BATCH)
+            for key in keys:
+                yield key.decode() if isinstance(key, bytes) else key
+            if cursor == 0:
+                return
+
+    async def delete_if_equal(self, key: str, value: bytes) -> bool:
+        with _translated(self._settings):
+            return bool(await self._client.eval(_DELETE_IF_EQUAL, 1, key, value))
+
+
+def _milliseconds(seconds: float) -> int:
+    # Redis refuses an expiry of zero; "at once" is as near as it gets.
+    return max(1, round(seconds * 1000))
+
+
+def _identity(settings: Settings) -> Hashable:
+    return (
+        settings.redis_dsn,
+        settings.redis_max_connections,
+        settings.redis_timeout_s,
+        settings.connect_attempts,
+    )
+
+
+def _address(settings: Settings) -> str:
+    return mask_url(settings.redis_dsn.get_secret_value()) if settings.redis_dsn else "an own client"
+
+
+def _variable(settings: Settings) -> str:
+    return "REDIS_HOST" if settings.redis_url is None and settings.redis_host else "REDIS_URL"
+
+
+def _make(settings: Settings) -> Redis:
+    if settings.redis_dsn is None:
+        raise SettingsError(
+            "Redis is not configured: neither REDIS_URL nor REDIS_HOST is set.",
+            hint="Example: REDIS_URL=redis://127.0.0.1:6379/0",
+            field="REDIS_URL",
+        )
+    from redis.asyncio import BlockingConnectionPool, Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import ExponentialWithJitterBackoff
+    from redis.exceptions import ConnectionError as RedisConnectionError
+
+    pool = BlockingConnectionPool.from_url(
+        settings.redis_dsn.get_secret_value(),
+        max_connections=settings.redis_max_connections,
+        timeout=settings.redis_timeout_s,
+        socket_timeout=settings.redis_timeout_s,
+        socket_connect_timeout=settings.redis_timeout_s,
+        health_check_interval=_HEALTH_CHECK_EVERY_S,
+        retry=Retry(
+            ExponentialWithJitterBackoff(base=0.05, cap=1.0),
+            retries=settings.connect_attempts - 1,
+            supported_errors=(RedisConnectionError,),
+        ),
+    )
+    return Redis.from_pool(pool)
+
+
+@contextmanager
+def _translated(settings: Settings) -> Iterator[None]:
+    from redis import exceptions
+
+    where = f"Redis at {_address(settings)} ({_variable(settings)})"
+    try:
+        yield
+    except exceptions.AuthenticationError as error:
+        raise ServiceError(
+            f"{where} refused the login.", hint="Check user and password.", field=_variable(settings)
+        ) from error
+    except exceptions.TimeoutError as error:
+        raise OperationTimeout(
+            f"{where} did not answer within {settings.redis_timeout_s:g} s; a write may have happened.",
+            hint="Check the server's load, or raise REDIS_TIMEOUT_S.",
+            field=_variable(settings),
+        ) from error
+    except exceptions.ConnectionError as error:
+        raise ServerUnavailable(
+            f"{where} does not answer: {type(error).__name__}.",
+            hint="Check that it runs (`docker compose up -d redis` or `docstore up`), that host, port and "
+            "TLS are right, and, when it does answer others, that REDIS_MAX_CONNECTIONS is large enough.",
+            field=_variable(settings),
+        ) from error
+    except exceptions.RedisError as error:
+        raise ServiceError(f"{where} refused a command: {type(error).__name__}.") from error
