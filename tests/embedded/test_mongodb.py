@@ -1,0 +1,68 @@
+"""The embedded MongoDB server, through the driver that production uses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from docstore.embedded import EmbeddedServers
+
+
+async def test_a_transaction_is_all_or_nothing(mongo_client: Any) -> None:
+    async with EmbeddedServers(services=["mongodb"]) as servers, mongo_client(servers.urls["mongodb"]) as client:
+        notes = client["library"]["notes"]
+        await notes.insert_one({"_id": 0})
+        async with client.start_session() as session:
+            async with await session.start_transaction():
+                await notes.insert_one({"_id": 1}, session=session)
+            with contextlib.suppress(ZeroDivisionError):
+                async with await session.start_transaction():
+                    await notes.insert_one({"_id": 2}, session=session)
+                    raise ZeroDivisionError
+        assert await notes.distinct("_id") == [0, 1]
+
+
+async def test_a_change_stream_tells_of_a_write(mongo_client: Any) -> None:
+    async with EmbeddedServers(services=["mongodb"]) as servers, mongo_client(servers.urls["mongodb"]) as client:
+        notes = client["library"]["notes"]
+        await notes.insert_one({"_id": 0})
+        async with await notes.watch() as stream:
+            await notes.insert_one({"_id": 1})
+            async with asyncio.timeout(10):
+                change = await stream.next()
+        assert (change["operationType"], change["documentKey"]) == ("insert", {"_id": 1})
+
+
+async def test_data_in_a_state_directory_outlives_the_servers(tmp_path: Path, mongo_client: Any) -> None:
+    async with EmbeddedServers(tmp_path, ["mongodb"]) as servers, mongo_client(servers.urls["mongodb"]) as client:
+        await client["library"]["notes"].insert_one({"_id": 1})
+    async with EmbeddedServers(tmp_path, ["mongodb"]) as servers, mongo_client(servers.urls["mongodb"]) as client:
+        assert await client["library"]["notes"].distinct("_id") == [1]
+
+
+async def test_what_was_committed_outlives_a_killed_server(mongo_client: Any) -> None:
+    async with EmbeddedServers(services=["mongodb"]) as servers:
+        url = servers.urls["mongodb"]
+        async with mongo_client(url) as client, client.start_session() as session:
+            await client["library"]["notes"].insert_one({"_id": 0})
+            async with await session.start_transaction():
+                await client["library"]["notes"].insert_many([{"_id": n} for n in range(1, 50)], session=session)
+            os.kill(servers.pids["mongodb"], signal.SIGKILL)
+        while "mongodb" in servers.urls:
+            await asyncio.sleep(0.01)
+        assert await servers.start("mongodb") == url, "the server comes back where its clients look for it"
+        async with mongo_client(url) as client:
+            assert await client["library"]["notes"].count_documents({}) == 50
+
+
+async def test_stopping_with_open_clients_is_quick(mongo_client: Any) -> None:
+    async with EmbeddedServers(services=["mongodb"]) as servers, mongo_client(servers.urls["mongodb"]) as client:
+        await client.admin.command("ping")
+        started = asyncio.get_running_loop().time()
+        await servers.stop("mongodb")
+        assert asyncio.get_running_loop().time() - started < 1.5
+        assert servers.urls == {}
