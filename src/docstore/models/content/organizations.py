@@ -1,0 +1,79 @@
+"""Organisations, their members and the accounts they represent."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from docstore.documents import (
+    Document,
+    Index,
+    NonEmpty,
+    OnDelete,
+    PydanticObjectId,
+    Ref,
+    Slug,
+    UtcDateTime,
+    index,
+    unique,
+    utc_now,
+)
+
+
+class OrgRole(StrEnum):
+    """What a member may do in an organisation."""
+
+    OWNER = "OWNER"
+    ADMIN = "ADMIN"
+    MEMBER = "MEMBER"
+    CREATOR = "CREATOR"
+    SUBSCRIBER = "SUBSCRIBER"
+
+
+class MembershipStatus(StrEnum):
+    """Whether a membership stands."""
+
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+    INVITED = "INVITED"
+
+
+class Organization(Document):
+    """A group under whose name content is offered."""
+
+    name: NonEmpty
+    slug: Slug
+    description: str | None = None
+    logo_url: str | None = None
+    website_url: str | None = None
+
+    indexes: ClassVar[Sequence[Index]] = (unique("slug"),)
+
+
+class OrganizationMember(Document):
+    """That a user belongs to an organisation; at most once."""
+
+    organization_id: Annotated[PydanticObjectId, Ref("Organization", on_delete=OnDelete.CASCADE)]
+    user_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
+    role: OrgRole = OrgRole.MEMBER
+    status: MembershipStatus = MembershipStatus.ACTIVE
+    invited_by: Annotated[PydanticObjectId | None, Ref("User", on_delete=OnDelete.SET_NULL)] = None
+    joined_at: UtcDateTime = Field(default_factory=utc_now)
+
+    indexes: ClassVar[Sequence[Index]] = (
+        unique("organization_id", "user_id", serves="whether a user belongs to an organisation"),
+        index("user_id", "status", serves="the organisations of a user"),
+    )
+
+
+class OrganizationAccount(Document):
+    """That an organisation represents a creator's account; at most once."""
+
+    organization_id: Annotated[PydanticObjectId, Ref("Organization", on_delete=OnDelete.CASCADE)]
+    account_id: Annotated[PydanticObjectId, Ref("Account", on_delete=OnDelete.CASCADE)]
+    added_at: UtcDateTime = Field(default_factory=utc_now)
+
+    indexes: ClassVar[Sequence[Index]] = (
+        unique("organization_id", "account_id", serves="the accounts of an organisation"),
+    )

@@ -1,0 +1,51 @@
+"""The tree of categories, and which accounts are filed where."""
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from docstore.documents import (
+    Document,
+    Index,
+    NonEmpty,
+    OnDelete,
+    PydanticObjectId,
+    Ref,
+    Slug,
+    StrList,
+    index,
+    unique,
+)
+
+
+class Category(Document):
+    """A subject that accounts are filed under. Categories form a tree; a root has no parent and depth 0."""
+
+    name: NonEmpty
+    slug: Slug
+    short_description: str | None = None
+    long_description: str | None = None
+    keywords: StrList = Field(default_factory=list)
+    parent_id: Annotated[PydanticObjectId | None, Ref("Category", on_delete=OnDelete.RESTRICT)] = None
+    popular: bool = False
+    depth: int = 0
+
+    announces: ClassVar[bool] = True
+    indexes: ClassVar[Sequence[Index]] = (
+        unique("slug"),
+        index("name", serves="categories in alphabetical order"),
+        index("parent_id", "name", serves="the children of a category in alphabetical order"),
+        index("popular", "name", serves="popular categories in alphabetical order"),
+        index("keywords", serves="categories of a keyword"),
+    )
+
+
+class CategoryMapping(Document):
+    """That an account is filed under a category; at most once."""
+
+    account_id: Annotated[PydanticObjectId, Ref("Account", on_delete=OnDelete.CASCADE)]
+    category_id: Annotated[PydanticObjectId, Ref("Category", on_delete=OnDelete.CASCADE)]
+
+    announces: ClassVar[bool] = True
+    indexes: ClassVar[Sequence[Index]] = (unique("account_id", "category_id", serves="the categories of an account"),)

@@ -1,0 +1,64 @@
+"""What users do about reviews, comments and accounts short of writing: votes and saved accounts."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, ClassVar, Final
+
+from pydantic import BeforeValidator
+
+from docstore.documents import Document, Index, OnDelete, PydanticObjectId, Ref, index, unique
+
+
+class VoteType(StrEnum):
+    """For or against."""
+
+    UPVOTE = "UPVOTE"
+    DOWNVOTE = "DOWNVOTE"
+
+
+_OLD_SPELLINGS: Final[Mapping[str, VoteType]] = {"UP": VoteType.UPVOTE, "DOWN": VoteType.DOWNVOTE}
+
+
+def _present_spelling(value: object) -> object:
+    return _OLD_SPELLINGS.get(value, value) if isinstance(value, str) else value
+
+
+_AnyVoteType = Annotated[VoteType, BeforeValidator(_present_spelling)]
+
+
+class Vote(Document):
+    """A user's vote on a review; one each."""
+
+    user_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
+    review_id: Annotated[PydanticObjectId, Ref("Review", on_delete=OnDelete.CASCADE)]
+    type: _AnyVoteType
+
+    indexes: ClassVar[Sequence[Index]] = (
+        unique("user_id", "review_id", serves="a user's vote on a review"),
+        index("review_id", "type", serves="counting the votes on a review"),
+    )
+
+
+class CommentVote(Document):
+    """A user's vote on a comment; one each."""
+
+    user_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
+    comment_id: Annotated[PydanticObjectId, Ref("Comment", on_delete=OnDelete.CASCADE)]
+    type: _AnyVoteType
+
+    indexes: ClassVar[Sequence[Index]] = (
+        unique("user_id", "comment_id", serves="a user's vote on a comment"),
+        index("comment_id", "type", serves="counting the votes on a comment"),
+    )
+
+
+class SaveToMyList(Document):
+    """That a user keeps an account on a personal list; at most once."""
+
+    user_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
+    account_id: Annotated[PydanticObjectId, Ref("Account", on_delete=OnDelete.CASCADE)]
+
+    indexes: ClassVar[Sequence[Index]] = (
+        unique("user_id", "account_id", serves="whether a user saved an account"),
+        index("user_id", "-created_at", serves="a user's list, newest first"),
+    )

@@ -1,0 +1,170 @@
+"""Reviews of accounts and the threads of comments below them."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, Field, JsonValue, ValidationInfo
+
+from docstore.documents import (
+    Change,
+    ChangeKind,
+    Document,
+    Event,
+    Index,
+    Json,
+    NonEmpty,
+    OnDelete,
+    PydanticObjectId,
+    Ref,
+    UtcDateTime,
+    index,
+    is_stored,
+    utc_now,
+)
+from docstore.models.reviews.accounts import Account, Platform
+
+
+class ReviewStatus(StrEnum):
+    """Who sees a review. DELETED is read in old data, where it marks deletion; `delete()` is today's way."""
+
+    PUBLISHED = "PUBLISHED"
+    DRAFT = "DRAFT"
+    DELETED = "DELETED"
+    PENDING = "PENDING"
+    HIDDEN = "HIDDEN"
+    FLAGGED = "FLAGGED"
+
+
+class CommentStatus(StrEnum):
+    """Who sees a comment. DELETED is read in old data, where it marks deletion; `delete()` is today's way."""
+
+    PUBLISHED = "PUBLISHED"
+    DELETED = "DELETED"
+    PENDING = "PENDING"
+    HIDDEN = "HIDDEN"
+    FLAGGED = "FLAGGED"
+
+
+class VerificationStatus(StrEnum):
+    """What moderation found out about a text and its author."""
+
+    IN_PROGRESS = "IN_PROGRESS"
+    VERIFIED = "VERIFIED"
+    REJECTED = "REJECTED"
+    NOT_VERIFIED = "NOT_VERIFIED"
+    FLAGGED = "FLAGGED"
+    SPAM = "SPAM"
+    BOT = "BOT"
+
+
+def _check_stars(value: int, info: ValidationInfo) -> int:
+    if is_stored(info) or 1 <= value <= 5:
+        return value
+    raise ValueError("stars are a whole number from 1 to 5")
+
+
+Stars = Annotated[int, AfterValidator(_check_stars), Field(json_schema_extra={"minimum": 1, "maximum": 5})]
+"""A judgement from 1 (worst) to 5 (best)."""
+
+
+class ReviewChanged(Event):
+    """A review of an account was written, changed, deleted or restored: the account's rating is to be recomputed.
+
+    The aggregate is the account, so that the events of one account keep their order. Topic, key and body are those
+    that other services already read.
+    """
+
+    name: ClassVar[str] = "review.changed"
+    collection: ClassVar[str] = "Account"
+    topic: ClassVar[str] = "new-review-calculate"
+
+    account_id: str
+    platform: Platform
+    rating: int | None
+
+    def key(self) -> str:
+        """The platform's own id of the account."""
+        return self.account_id
+
+    def body(self) -> dict[str, JsonValue]:
+        """``{accountId, platform, rating}``, where rating is the stars of the review (null in a broken old one)."""
+        return {"accountId": self.account_id, "platform": self.platform.value, "rating": self.rating}
+
+
+class Review(Document):
+    """A user's judgement of an account."""
+
+    title: NonEmpty
+    stars: Stars
+    content: str | None = None
+    content_url: str | None = None
+    reddit_metadata: Json | None = None
+    author_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.RESTRICT)]
+    account_id: Annotated[PydanticObjectId, Ref("Account", on_delete=OnDelete.CASCADE)]
+    platform: Platform
+    verification_status: VerificationStatus = VerificationStatus.IN_PROGRESS
+    is_edited: bool = False
+    edit_history: Json | None = None
+    status: ReviewStatus = ReviewStatus.PUBLISHED
+    report_count: int = 0
+    view_count: int = 0
+    last_activity_at: UtcDateTime = Field(default_factory=utc_now)
+
+    announces: ClassVar[bool] = True
+    counters: ClassVar[frozenset[str]] = frozenset({"view_count", "report_count", "last_activity_at"})
+    indexes: ClassVar[Sequence[Index]] = (
+        index("account_id", "status", "-created_at", serves="an account's reviews, newest first; its rating"),
+        index("author_id", "-created_at", serves="a user's reviews, newest first"),
+        index("status", "-created_at", serves="the feed of published reviews, newest first"),
+        index("status", "-last_activity_at", serves="reviews with the latest activity first"),
+        index("verification_status", "created_at", serves="the moderation queue, oldest first"),
+    )
+
+    @classmethod
+    async def change_events(cls, change: Change) -> Sequence[Event]:
+        """The usual events, and a ReviewChanged for each review whose account's rating may have moved."""
+        usual = await super().change_events(change)
+        if change.kind is ChangeKind.PURGE:
+            # What is purged was in the trash and counted for nothing already.
+            return usual
+        return [*usual, *await _reviews_changed(cls, change)]
+
+
+async def _reviews_changed(model: type[Review], change: Change) -> list[ReviewChanged]:
+    # With the deleted ones: a deletion moves the rating too, and a cascade deletes the account in the same breath.
+    reviews = await model.with_deleted.find({"_id": {"$in": list(change.ids)}}).to_list()
+    account_ids = list({review.account_id for review in reviews})
+    accounts = {each.id: each for each in await Account.with_deleted.find({"_id": {"$in": account_ids}}).to_list()}
+    return [
+        ReviewChanged(
+            aggregate_id=review.account_id,
+            account_id=account.account_id,
+            platform=account.platform,
+            rating=review.stars,
+        )
+        for review in reviews
+        # An account purged, or never there, has no rating to recompute.
+        if (account := accounts.get(review.account_id)) is not None
+    ]
+
+
+class Comment(Document):
+    """A comment on a review, or a reply to one."""
+
+    content: Json | None = None
+    author_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.RESTRICT)]
+    review_id: Annotated[PydanticObjectId, Ref("Review", on_delete=OnDelete.CASCADE)]
+    reply_to_id: Annotated[PydanticObjectId | None, Ref("Comment", on_delete=OnDelete.CASCADE)] = None
+    verification_status: VerificationStatus = VerificationStatus.IN_PROGRESS
+    is_edited: bool = False
+    edit_history: Json | None = None
+    status: CommentStatus = CommentStatus.PUBLISHED
+    report_count: int = 0
+
+    indexes: ClassVar[Sequence[Index]] = (
+        index("review_id", "status", "created_at", serves="the thread of a review, oldest first"),
+        index("author_id", "-created_at", serves="a user's comments, newest first"),
+        index("reply_to_id", "created_at", serves="the replies to a comment, oldest first"),
+        index("verification_status", "created_at", serves="the moderation queue, oldest first"),
+    )
