@@ -1,7 +1,8 @@
 """Real local servers for the whole run, and a fresh database for every test."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,9 @@ from docstore.documents.guard import GuardedDatabase
 from docstore.documents.transactions import use_client
 from docstore.embedded import EmbeddedServers
 from docstore.settings import Settings
-from docstore.store import Store
+
+if TYPE_CHECKING:
+    from docstore.store import Store
 
 Bind = Callable[..., Awaitable[GuardedDatabase]]
 
@@ -22,7 +25,8 @@ Bind = Callable[..., Awaitable[GuardedDatabase]]
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def servers() -> AsyncIterator[EmbeddedServers]:
     """All four local servers, one set for each test process, in a temporary directory."""
-    async with EmbeddedServers() as running:
+    redis = os.environ.get("DOCSTORE_TEST_REDIS", "auto")  # "fake": the Redis in Python, "server": the real one
+    async with EmbeddedServers(redis=redis) as running:
         yield running
 
 
@@ -39,8 +43,10 @@ def settings(servers: EmbeddedServers) -> Settings:
 
 
 @pytest_asyncio.fixture
-async def store(settings: Settings) -> AsyncIterator[Store]:
+async def store(settings: Settings) -> AsyncIterator["Store"]:
     """An open Store over all models, with their indexes, on a database that is dropped afterwards."""
+    from docstore.store import Store
+
     async with Store(settings) as opened:
         for model in opened.models:
             wanted = [each.to_index_model(model) for each in declared_indexes(model)]

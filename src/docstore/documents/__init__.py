@@ -22,6 +22,7 @@ from docstore.documents.fields import (
     utc_now,
 )
 from docstore.documents.indexes import Index, declared_indexes, index, unique
+from docstore.documents.queries import FindManyDocuments, FindOneDocument
 from docstore.documents.references import OnDelete, PydanticObjectId, Ref, Reference, references_of
 from docstore.documents.states import StateMachine
 from docstore.documents.transactions import (
@@ -42,6 +43,8 @@ __all__ = [
     "Email",
     "Event",
     "EventHandler",
+    "FindManyDocuments",
+    "FindOneDocument",
     "Index",
     "Json",
     "NonEmpty",

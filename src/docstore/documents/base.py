@@ -1,7 +1,9 @@
 """The base documents: Beanie's Document behind the guard, with soft delete, stamps and camelCase storage."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 import beanie
@@ -11,7 +13,7 @@ from beanie.odm.fields import DeleteRules, WriteRules
 from beanie.odm.utils.dump import get_dict
 from beanie.odm.utils.self_validation import validate_self_before
 from beanie.odm.utils.state import save_state_after
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationInfo, model_validator
 from pydantic.alias_generators import to_camel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.results import DeleteResult, InsertManyResult
@@ -25,6 +27,7 @@ from docstore.documents.guard.predicate import MARKS, Scope
 from docstore.documents.hydration import hydrate, looks_stored
 from docstore.documents.indexes import Index
 from docstore.documents.lifecycle import (
+    assign,
     move,
     purge_document,
     restore_document,
@@ -46,6 +49,11 @@ def storage_name(attribute: str) -> str:
     if attribute == "id":
         return "_id"
     return attribute if attribute == "revision_id" else to_camel(attribute)
+
+
+@lru_cache(maxsize=64)
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(annotation)
 
 
 class StoredDocument(beanie.Document):
@@ -71,8 +79,15 @@ class StoredDocument(beanie.Document):
     """The state machine `move_to` follows."""
     announces: ClassVar[bool] = False
     """Whether every write, by any route, produces `change_events` in its own transaction."""
+    counters: ClassVar[frozenset[str]] = frozenset()
+    """Attributes whose change alone is not announced: a view counted is no news to search and caches."""
     sensitive: ClassVar[frozenset[str]] = frozenset()
     """Attributes whose values never show in logs and audit entries."""
+
+    class Settings:
+        """Beanie's settings. No projection: a list of known fields would leave the old spellings behind."""
+
+        projection = None
 
     _find_many_query_class: ClassVar[type] = FindManyDocuments
     _find_one_query_class: ClassVar[type] = FindOneDocument
@@ -132,14 +147,16 @@ class StoredDocument(beanie.Document):
         Raises:
             pydantic.ValidationError: it is none.
         """
-        return TypeAdapter(cls.model_fields["id"].annotation).validate_python(value)
+        return _adapter(cls.model_fields["id"].annotation).validate_python(value)
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:
         """As pydantic's; a document as MongoDB delivers it is taken leniently (see `hydration.py`)."""
         if not options and looks_stored(obj):
-            return hydrate(cls, obj)  # type: ignore[no-any-return]  # an instance of cls
-        return super().model_validate(obj, **options)
+            hydrated: Self = hydrate(cls, obj)
+            return hydrated
+        validated: Self = super().model_validate(obj, **options)
+        return validated
 
     # Writes
 
@@ -290,9 +307,11 @@ class StoredDocument(beanie.Document):
         revalidate(self, stored=self.id is not None)
         self._stamp_new()
         with translated(type(self).__name__):
-            return await beanie.Document.save.__wrapped__(  # type: ignore[attr-defined]  # below its decorators
+            below_its_decorators: Any = inspect.unwrap(beanie.Document.save)
+            saved: Self = await below_its_decorators(
                 self, session=session, link_rule=link_rule, ignore_revision=ignore_revision, **options
             )
+            return saved
 
 
 class Document(StoredDocument):
@@ -333,9 +352,8 @@ class Document(StoredDocument):
                 **pymongo_kwargs,
             )
         if isinstance(result, SoftDeleteResult) and result.deleted_count:
-            self.deleted_at = self.updated_at = result.marks["deletedAt"]
-            self.deleted_by = result.marks["deletedBy"]
-            self.is_deleted = True
+            moment, actor = result.marks["deletedAt"], result.marks["deletedBy"]
+            assign(self, {"deleted_at": moment, "updated_at": moment, "deleted_by": actor, "is_deleted": True})
         return result
 
     async def restore(self, *, session: Session = None) -> Self:

@@ -32,6 +32,7 @@ async def bind(database: AsyncDatabase[dict[str, Any]], models: Sequence[type[An
     """
     for model in models:
         _check(model)
+        _ask_for_whole_documents(model)
     registry = GuardRegistry(database.name)
     guarded = GuardedDatabase(database, registry)
     await beanie.init_beanie(database=guarded, document_models=list(models), skip_indexes=True)
@@ -45,7 +46,18 @@ async def bind(database: AsyncDatabase[dict[str, Any]], models: Sequence[type[An
 def _policy(model: type[Any]) -> Policy:
     if not issubclass(model, StoredDocument):
         return Policy()
-    return Policy(soft_delete=model.soft_delete, announce=_announcer(model) if model.announces else None)
+    return Policy(
+        soft_delete=model.soft_delete,
+        announce=_announcer(model) if model.announces else None,
+        counters=frozenset(model.stored_name(name) for name in model.counters),
+    )
+
+
+def _ask_for_whole_documents(model: type[Any]) -> None:
+    # Beanie sends a list of all known fields with every find, which costs the server and leaves old spellings behind.
+    settings = getattr(model, "Settings", None)
+    if settings is not None and not hasattr(settings, "projection"):
+        settings.projection = None
 
 
 def _announcer(model: type[StoredDocument]) -> Announcer:

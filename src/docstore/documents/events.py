@@ -33,7 +33,7 @@ class Event(BaseModel):
         return self.topic or self.name
 
     def key(self) -> str:
-        """The partition key; events of one key keep their order. The aggregate's id unless a contract says otherwise."""
+        """The partition key, under which events keep their order: the aggregate's id unless a contract differs."""
         return str(self.aggregate_id)
 
     def body(self) -> dict[str, JsonValue]:

@@ -4,8 +4,9 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
+from bson import Decimal128, Int64, ObjectId, Regex, Timestamp
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, JsonValue
 from pydantic_core import CoreSchema, core_schema
@@ -13,6 +14,20 @@ from pydantic_core import CoreSchema, core_schema
 STORED: Final[Mapping[str, bool]] = {"docstore_stored": True}
 """Validation context of values that come from the database: what was accepted once is not judged again."""
 
+_BSON_SCALARS: Final = (
+    str,
+    int,
+    float,
+    bool,
+    bytes,
+    datetime,
+    re.Pattern,
+    ObjectId,
+    Decimal128,
+    Int64,
+    Regex,
+    Timestamp,
+)
 _HASH_PREFIX: Final = "sha256:"
 _HASH_SHAPE: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _SLUG_SHAPE: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -50,6 +65,26 @@ def _check_email(value: str, info: core_schema.ValidationInfo) -> str:
     return parsed.normalized.lower()
 
 
+def _not_empty(value: str, info: core_schema.ValidationInfo) -> str:
+    if value or is_stored(info):
+        return value
+    raise ValueError("must not be empty")
+
+
+def _storable(value: object) -> object:
+    if isinstance(value, Mapping):
+        for key, nested in value.items():
+            if not isinstance(key, str):
+                raise ValueError(f"a key of free-form JSON is text, not {type(key).__name__}")
+            _storable(nested)
+    elif isinstance(value, list | tuple):
+        for nested in value:
+            _storable(nested)
+    elif value is not None and not isinstance(value, _BSON_SCALARS):
+        raise ValueError(f"free-form JSON cannot hold {type(value).__name__}: give text, numbers, lists and dicts")
+    return value
+
+
 def _null_as_empty(value: object) -> object:
     return [] if value is None else value
 
@@ -63,11 +98,14 @@ Slug = Annotated[str, AfterValidator(_check_slug)]
 Email = Annotated[str, AfterValidator(_check_email)]
 """An e-mail address, checked for its shape (never by asking the network), stored in lower case."""
 
-NonEmpty = Annotated[str, Field(min_length=1)]
+NonEmpty = Annotated[str, AfterValidator(_not_empty), Field(json_schema_extra={"minLength": 1})]
 """Text that may not be empty."""
 
-Json = JsonValue
-"""Free-form JSON: stored as it stands."""
+if TYPE_CHECKING:
+    Json = JsonValue
+else:
+    Json = Annotated[Any, AfterValidator(_storable)]
+    """Free-form JSON, stored as it stands. What BSON adds to JSON (instants, ids, binary, decimals) passes too."""
 
 StrList = Annotated[list[str], BeforeValidator(_null_as_empty)]
 """A list of strings; a stored null reads as the empty list."""

@@ -36,7 +36,7 @@ def hydrate(model: type[BaseModel], stored: Mapping[str, Any]) -> Any:
 
 
 @lru_cache(maxsize=1024)
-def lenient_validator(model: type[BaseModel]) -> SchemaValidator:
+def lenient_validator(model: Any) -> SchemaValidator:
     """The model's validator with every required field made optional, None when missing."""
     return SchemaValidator(_with_optional_fields(model.__pydantic_core_schema__))
 

@@ -59,7 +59,7 @@ class Index:
 
     def _name(self, keys: Sequence[tuple[str, int]]) -> str:
         parts = [name if direction == ASCENDING else f"{name}_desc" for name, direction in keys]
-        suffix = "".join(f"_no_{name}" for name in self.where)
+        suffix = "".join(f"_{'no' if value is None else 'when'}_{name}" for name, value in self.where.items())
         return "_".join(["uq" if self.unique else "ix", *parts]) + suffix
 
 

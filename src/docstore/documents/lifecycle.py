@@ -26,6 +26,7 @@ from docstore.documents.fields import utc_now
 from docstore.documents.guard.predicate import Scope, is_deleted_document
 from docstore.documents.guard.trash import purge_matching, restore_matching
 from docstore.documents.hydration import lenient_validator
+from docstore.documents.transactions import ambient_session, current_transaction
 from docstore.errors import (
     DeletedDocument,
     DocumentError,
@@ -54,6 +55,16 @@ def revalidate(document: "StoredDocument", *, stored: bool) -> None:
         ValidationFailed: names the fields, what is wrong and the types of the values.
     """
     document.__dict__.update(_checked(document, document.__dict__, lenient=stored).__dict__)
+
+
+def assign(document: "StoredDocument", values: Mapping[str, Any]) -> None:
+    """Set attributes to what was just written; should the ambient transaction abort, they return to what they were."""
+    running = current_transaction()
+    if running is not None:
+        before = {name: getattr(document, name) for name in values}
+        running.on_abort(lambda: document.__dict__.update(before))
+    for name, value in values.items():
+        setattr(document, name, value)
 
 
 async def insert_new(document: "StoredDocument", session: Session) -> None:
@@ -112,7 +123,7 @@ async def write_update(
     if checks_revision:
         query["revision_id"] = document.revision_id
     if settings.use_revision:
-        arguments.append(SetRevisionId(uuid4()))
+        arguments.append(SetRevisionId(uuid4()))  # type: ignore[no-untyped-call]  # Beanie's
     update = model.find_one(query, session=session).update(
         *arguments,
         response_type=UpdateResponse.NEW_DOCUMENT,
@@ -128,8 +139,7 @@ async def write_update(
             raise
     if bulk_writer is None:
         if stored is None:
-            error = await why_missing(document, session)
-            raise _stale(model) if isinstance(error, StaleDocument) else error
+            raise await why_missing(document, session)
         merge_models(document, stored)
     await ActionRegistry.run_actions(document, EventTypes.UPDATE, ActionDirections.AFTER, skip_actions or [])
 
@@ -169,8 +179,7 @@ async def move(document: "StoredDocument", state: StrEnum, changes: Mapping[str,
         current = type(state)(present.get(model.stored_name(machine.field), default))
         machine.check(model.__name__, current, state)
         raise _stale(model)
-    for name in assigned:
-        setattr(document, name, getattr(checked, name))
+    assign(document, {name: getattr(checked, name) for name in assigned})
 
 
 async def restore_document(document: "Document", session: Session) -> None:
@@ -197,8 +206,7 @@ async def restore_document(document: "Document", session: Session) -> None:
         "updated_at",
         *(("status",) if hasattr(fresh, "status") else ()),
     )
-    for name in names:
-        setattr(document, name, getattr(fresh, name))
+    assign(document, {name: getattr(fresh, name) for name in names})
 
 
 async def purge_document(document: "Document", reason: str, session: Session) -> None:
@@ -245,8 +253,6 @@ async def _restore_conflict(document: "Document", error: DuplicateKeyError, sess
 
 
 def _in_transaction(session: Session) -> bool:
-    from docstore.documents.transactions import ambient_session
-
     # A duplicate key has aborted the server's transaction: nothing can be read in it any more.
     return ambient_session(session) is not None
 
@@ -266,7 +272,7 @@ async def _before_update(document: "StoredDocument", arguments: list[Any], skip:
 
 
 def _checked(document: "StoredDocument", values: Mapping[str, Any], *, lenient: bool) -> Any:
-    model = type(document)
+    model: Any = type(document)
     validator = lenient_validator(model) if lenient else model.__pydantic_validator__
     try:
         return validator.validate_python(dict(values), by_alias=False, by_name=True)

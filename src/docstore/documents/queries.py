@@ -26,7 +26,7 @@ class FindManyDocuments(FindMany[ResultT]):
         Raises:
             UniqueViolation: a living document took a unique value meanwhile.
         """
-        model = self.document_model
+        model: Any = self.document_model
         with translated(model.get_collection_name()):
             return await restore_matching(
                 model.get_pymongo_collection(),
@@ -41,8 +41,9 @@ class FindManyDocuments(FindMany[ResultT]):
         Raises:
             ValueError: the reason is empty.
         """
+        model: Any = self.document_model
         return await purge_matching(
-            self.document_model.get_pymongo_collection(),
+            model.get_pymongo_collection(),
             self.get_filter_query(),
             reason=reason,
             session=session or self.session,
@@ -62,7 +63,7 @@ class FindOneDocument(FindOne[ResultT]):
             UniqueViolation: a living document already has a unique value.
         """
         self.set_session(session=session)
-        model = self.document_model
+        model: Any = self.document_model
         fields: Mapping[str, Any] = document._fields_to_set()
         if bulk_writer is not None:
             bulk_writer.add_operation(model, UpdateOneRequest(self.get_filter_query(), {"$set": fields}))

@@ -42,20 +42,18 @@ class Reference:
 
 def references_of(model: type[BaseModel]) -> tuple[Reference, ...]:
     """The references a model declares, in field order."""
-    found = []
-    for attribute, info in model.model_fields.items():
-        for mark in info.metadata:
-            if isinstance(mark, Ref):
-                found.append(
-                    Reference(
-                        attribute=attribute,
-                        field=info.alias or attribute,
-                        target=mark.target,
-                        on_delete=mark.on_delete,
-                        optional=not info.is_required(),
-                    )
-                )
-    return tuple(found)
+    return tuple(
+        Reference(
+            attribute=attribute,
+            field=info.alias or attribute,
+            target=mark.target,
+            on_delete=mark.on_delete,
+            optional=not info.is_required(),
+        )
+        for attribute, info in model.model_fields.items()
+        for mark in info.metadata
+        if isinstance(mark, Ref)
+    )
 
 
 __all__ = ["OnDelete", "PydanticObjectId", "Ref", "Reference", "references_of"]

@@ -40,10 +40,19 @@ class Transaction:
 
     session: AsyncClientSession
     _after_commit: list[AfterCommit] = field(default_factory=list)
+    _on_abort: list[Callable[[], None]] = field(default_factory=list)
 
     def after_commit(self, hook: AfterCommit) -> None:
         """Call `hook` once the transaction has committed; never when it aborts."""
         self._after_commit.append(hook)
+
+    def on_abort(self, undo: Callable[[], None]) -> None:
+        """Call `undo` when the transaction aborts, the last one given first: memory follows the database."""
+        self._on_abort.append(undo)
+
+    def _undo(self) -> None:
+        for undo in reversed(self._on_abort):
+            undo()
 
 
 _current: ContextVar[Transaction | None] = ContextVar("docstore_transaction", default=None)
@@ -144,7 +153,7 @@ def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[
 @asynccontextmanager
 async def _on_session(session: AsyncClientSession) -> AsyncIterator[Transaction]:
     running = Transaction(session)
-    if session.in_transaction:  # somebody else's: they commit it
+    if _is_open(session):  # somebody else's: they commit it
         token = _current.set(running)
         try:
             yield running
@@ -160,15 +169,24 @@ async def _on_session(session: AsyncClientSession) -> AsyncIterator[Transaction]
     try:
         yield running
     except BaseException as error:
-        if session.in_transaction:
+        if _is_open(session):
             await asyncio.shield(session.abort_transaction())
+        running._undo()
         _explain(error)
         raise
     finally:
         _current.reset(token)
-    await _commit(session)
+    try:
+        await _commit(session)
+    except BaseException:
+        running._undo()
+        raise
     for hook in running._after_commit:
         await hook()
+
+
+def _is_open(session: AsyncClientSession) -> bool:
+    return session.in_transaction
 
 
 async def _commit(session: AsyncClientSession) -> None:

@@ -1,18 +1,22 @@
 """A find cursor whose way back leads to the guarded collection."""
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.cursor import AsyncCursor, AsyncRawBatchCursor
 
 from docstore.errors import UnsafeFilter
 
+if TYPE_CHECKING:
+    from docstore.documents.guard.reading import ReadingCollection
+
+CursorT = TypeVar("CursorT", bound="AsyncCursor[dict[str, Any]]")
+
 
 class _Guarded:
-    _guarded: AsyncCollection[dict[str, Any]]
+    _guarded: "ReadingCollection"
 
     @property
-    def collection(self) -> AsyncCollection[dict[str, Any]]:
+    def collection(self) -> "ReadingCollection":
         """The guarded collection this cursor reads."""
         return self._guarded
 
@@ -30,23 +34,16 @@ class _Guarded:
         return clone
 
 
-class GuardedCursor(_Guarded, AsyncCursor[dict[str, Any]]):  # type: ignore[misc]  # `where` is refused on purpose
+class GuardedCursor(_Guarded, AsyncCursor[dict[str, Any]]):
     """PyMongo's cursor over the documents in scope."""
 
 
-class GuardedRawBatchCursor(_Guarded, AsyncRawBatchCursor[dict[str, Any]]):  # type: ignore[misc]  # as above
+class GuardedRawBatchCursor(_Guarded, AsyncRawBatchCursor[dict[str, Any]]):
     """PyMongo's raw batch cursor over the documents in scope."""
 
 
-def guard_cursor(
-    cursor_class: type[Any],
-    raw: AsyncCollection[dict[str, Any]],
-    guarded: AsyncCollection[dict[str, Any]],
-    /,
-    *args: Any,
-    **kwargs: Any,
-) -> Any:
-    """A cursor of `cursor_class` that reads `raw` and names `guarded` as its collection."""
-    cursor = cursor_class(raw, *args, **kwargs)
-    cursor._guarded = guarded
+def guard_cursor(cursor_class: type[CursorT], guarded: "ReadingCollection", /, *args: Any, **kwargs: Any) -> CursorT:
+    """A cursor of `cursor_class` that reads the plain collection and names `guarded` as its own."""
+    cursor = cursor_class(guarded.raw, *args, **kwargs)
+    cursor._guarded = guarded  # type: ignore[attr-defined]  # the mixin's
     return cursor

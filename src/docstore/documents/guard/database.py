@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 _ALLOWED_COMMANDS: Final = frozenset(
-    name.lower()
-    for name in (
-        "ping hello isMaster buildInfo serverStatus hostInfo connectionStatus whatsmyuri getParameter "
-        "listCommands listCollections listIndexes createIndexes dropIndexes create collMod dbStats dbHash "
-        "replSetGetStatus replSetGetConfig profile top features currentOp killOp usersInfo rolesInfo "
-        "startSession endSessions refreshSessions createSearchIndexes dropSearchIndex updateSearchIndex"
-    ).split()
+    {
+        *("ping", "hello", "ismaster", "buildinfo", "serverstatus", "hostinfo", "connectionstatus", "whatsmyuri"),
+        *("getparameter", "listcommands", "replsetgetstatus", "replsetgetconfig", "features", "top", "profile"),
+        *("listcollections", "listindexes", "createindexes", "dropindexes", "create", "collmod"),
+        *("createsearchindexes", "dropsearchindex", "updatesearchindex"),
+        *("currentop", "killop", "usersinfo", "rolesinfo", "startsession", "endsessions", "refreshsessions"),
+    }
 )
+"""Commands, in lower case, that neither show nor count nor change documents."""
 
 
 class GuardedDatabase(AsyncDatabase[Document]):
@@ -58,7 +59,7 @@ class GuardedDatabase(AsyncDatabase[Document]):
         """The policies of this database's collections."""
         return self._registry
 
-    def get_collection(self, name: str, *args: Any, **kwargs: Any) -> GuardedCollection:  # type: ignore[override]  # same
+    def get_collection(self, name: str, *args: Any, **kwargs: Any) -> GuardedCollection:
         """The guarded collection of this name."""
         return GuardedCollection(self._raw.get_collection(name, *args, **kwargs), self, self._registry, Scope.LIVING)
 
@@ -98,7 +99,7 @@ class GuardedDatabase(AsyncDatabase[Document]):
             }
         return await self._raw.command(command, *args, **kwargs)
 
-    async def create_collection(self, name: str, *args: Any, **kwargs: Any) -> GuardedCollection:  # type: ignore[override]
+    async def create_collection(self, name: str, *args: Any, **kwargs: Any) -> GuardedCollection:
         """Create a collection, or a view that shows no deleted document."""
         if "viewOn" in kwargs:
             kwargs["pipeline"] = self._guard_view(kwargs["viewOn"], kwargs.get("pipeline") or ())

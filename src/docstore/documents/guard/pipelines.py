@@ -103,7 +103,7 @@ def _graph_lookup(body: Any, registry: GuardRegistry, collection: str) -> Any:
 
 
 def _union_with(body: Any, registry: GuardRegistry, collection: str) -> Any:
-    form = {"coll": body} if isinstance(body, str) else dict(body)
+    form: dict[str, Any] = {"coll": body} if isinstance(body, str) else dict(body)
     source = form.get("coll")
     pipeline = form.get("pipeline") or ()
     if source is None:

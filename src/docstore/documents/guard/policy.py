@@ -1,7 +1,8 @@
 """What the guard does for each collection of a bound database."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from docstore.documents.changes import Change
 from docstore.documents.guard.predicate import Scope
@@ -16,10 +17,21 @@ class Policy:
     Args:
         soft_delete: deletes mark instead of removing, and marked documents are out of sight.
         announce: called with every write, inside its transaction; None where nothing follows from a write.
+        counters: stored fields whose change alone is not announced.
     """
 
     soft_delete: bool = True
     announce: Announcer | None = None
+    counters: frozenset[str] = frozenset()
+
+    def is_news(self, update: Any) -> bool:
+        """Whether somebody is to be told of an update: not when it moves counters alone."""
+        if self.announce is None:
+            return False
+        if not self.counters or not isinstance(update, Mapping):
+            return True
+        touched = {str(name).partition(".")[0] for fields in update.values() for name in fields}
+        return not touched <= self.counters | {"updatedAt"}
 
 
 DEFAULT_POLICY = Policy()

@@ -45,7 +45,7 @@ def stamp_update(update: Update, collection: str, *, upsert: bool = False, livin
     refuse_scripts(update, collection)
     if isinstance(update, Mapping):
         return _stamp_operators(update, collection, upsert=upsert, living=living)
-    if isinstance(update, Sequence) and not isinstance(update, str):
+    if isinstance(update, list | tuple):
         return _stamp_pipeline(update, collection, upsert=upsert, living=living)
     raise ValidationFailed(
         f"an update of {collection} is operators or a pipeline, not {type(update).__name__}.",

@@ -102,7 +102,7 @@ class Writer:
                 result = await run(aim.narrowed, update, upsert=True, session=joined, **options)
             return result
 
-        if not self.announces:
+        if not self._policy.is_news(update):
             return await write(target, ambient_session(session))
 
         async def work(joined: AsyncClientSession) -> UpdateResult:
@@ -139,7 +139,7 @@ class Writer:
                 found = await run(aim.narrowed, update, upsert=True, session=joined, **options)
             return found
 
-        if not self.announces:
+        if not self._policy.is_news(update):
             return await write(target, ambient_session(session))
 
         async def work(joined: AsyncClientSession) -> Document | None:

@@ -1,0 +1,145 @@
+"""The reading half of the guarded collection: handles and queries over the documents in scope."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.command_cursor import AsyncCommandCursor
+
+from docstore.documents.guard.cursor import GuardedCursor, GuardedRawBatchCursor, guard_cursor
+from docstore.documents.guard.filters import narrow
+from docstore.documents.guard.pipelines import guard_pipeline
+from docstore.documents.guard.policy import GuardRegistry
+from docstore.documents.guard.predicate import Scope
+from docstore.documents.transactions import ambient_session
+
+if TYPE_CHECKING:
+    from docstore.documents.guard.database import GuardedDatabase
+
+Document = dict[str, Any]
+Session = AsyncClientSession | None
+
+
+class ReadingCollection(AsyncCollection[Document]):
+    """PyMongo's reads over the documents in scope; each joins the ambient transaction."""
+
+    def __init__(
+        self, raw: AsyncCollection[Document], database: "GuardedDatabase", registry: GuardRegistry, scope: Scope
+    ) -> None:
+        super().__init__(
+            raw._database, raw.name, False, raw.codec_options, raw.read_preference, raw.write_concern, raw.read_concern
+        )
+        self._raw = raw
+        self._guarded_database = database
+        self._registry = registry
+        self._asked_scope = scope
+
+    # Ways to other handles
+
+    @property
+    def database(self) -> "GuardedDatabase":
+        """The guarded database."""
+        return self._guarded_database
+
+    @property
+    def raw(self) -> AsyncCollection[Document]:
+        """The plain collection, unguarded: for the trash's own operations, which narrow by themselves."""
+        return self._raw
+
+    @property
+    def deletes_softly(self) -> bool:
+        """Whether a delete marks instead of removing."""
+        return self._registry.policy(self.name).soft_delete
+
+    @property
+    def scope(self) -> Scope:
+        """Which documents this handle sees."""
+        return self._asked_scope if self.deletes_softly else Scope.ALL
+
+    def in_scope(self, scope: Scope) -> Self:
+        """The same collection over other documents: the trash, or everything."""
+        return type(self)(self._raw, self._guarded_database, self._registry, scope)
+
+    def with_options(self, *args: Any, **kwargs: Any) -> Self:  # type: ignore[override]  # the same options
+        """The same guarded collection with other codec options, concerns or read preference."""
+        options = self._raw.with_options(*args, **kwargs)
+        return type(self)(options, self._guarded_database, self._registry, self._asked_scope)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return self[name]
+
+    def __getitem__(self, name: str) -> Any:
+        return self._guarded_database[f"{self.name}.{name}"]
+
+    # Queries
+
+    def find(self, filter: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> GuardedCursor:
+        """A cursor over the documents in scope that match."""
+        kwargs["session"] = ambient_session(kwargs.get("session"))
+        return guard_cursor(GuardedCursor, self, self._narrowed(filter), *args, **kwargs)
+
+    def find_raw_batches(
+        self, filter: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any
+    ) -> GuardedRawBatchCursor:
+        """A cursor over raw BSON batches of the documents in scope that match."""
+        kwargs["session"] = ambient_session(kwargs.get("session"))
+        return guard_cursor(GuardedRawBatchCursor, self, self._narrowed(filter), *args, **kwargs)
+
+    async def find_one(self, filter: Any = None, *args: Any, **kwargs: Any) -> Document | None:
+        """The first document in scope that matches; a filter that is no mapping is an `_id`."""
+        wanted = filter if filter is None or isinstance(filter, Mapping) else {"_id": filter}
+        async with self.find(wanted, *args, **kwargs) as cursor:
+            async for document in cursor.limit(-1):
+                return document
+        return None
+
+    async def count_documents(
+        self, filter: Mapping[str, Any], session: Session = None, comment: Any = None, **kwargs: Any
+    ) -> int:
+        """How many documents in scope match."""
+        joined = ambient_session(session)
+        return await self._raw.count_documents(self._narrowed(filter), joined, comment, **kwargs)
+
+    async def estimated_document_count(self, comment: Any = None, **kwargs: Any) -> int:
+        """How many documents are in scope: counted, because the server's estimate includes the deleted."""
+        return await self.count_documents({}, comment=comment, **kwargs)
+
+    async def distinct(
+        self,
+        key: str,
+        filter: Mapping[str, Any] | None = None,
+        session: Session = None,
+        comment: Any = None,
+        hint: Any = None,
+        **kwargs: Any,
+    ) -> list[Any]:
+        """The distinct values of `key` among the documents in scope that match."""
+        narrowed = self._narrowed(filter if filter is not None else kwargs.pop("query", None))
+        return await self._raw.distinct(key, narrowed, ambient_session(session), comment, hint, **kwargs)
+
+    async def aggregate(
+        self,
+        pipeline: Sequence[Mapping[str, Any]],
+        session: Session = None,
+        let: Mapping[str, Any] | None = None,
+        comment: Any = None,
+        **kwargs: Any,
+    ) -> AsyncCommandCursor[Document]:
+        """Run a pipeline over the documents in scope; joins see no deleted document."""
+        return await self._raw.aggregate(self._piped(pipeline), ambient_session(session), let, comment, **kwargs)
+
+    async def aggregate_raw_batches(
+        self, pipeline: Sequence[Mapping[str, Any]], session: Session = None, comment: Any = None, **kwargs: Any
+    ) -> Any:
+        """As `aggregate`, in raw BSON batches."""
+        joined = ambient_session(session)
+        return await self._raw.aggregate_raw_batches(self._piped(pipeline), joined, comment, **kwargs)
+
+    def _narrowed(self, filter: Mapping[str, Any] | None) -> dict[str, Any]:
+        return narrow(filter, self.scope, self.name)
+
+    def _piped(self, pipeline: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return guard_pipeline(pipeline, self._registry, self.scope, self.name)
