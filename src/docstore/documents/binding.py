@@ -10,7 +10,7 @@ from docstore.documents.base import StoredDocument
 from docstore.documents.changes import Change
 from docstore.documents.events import emit
 from docstore.documents.guard import GuardedDatabase, GuardRegistry, Policy
-from docstore.documents.guard.policy import Announcer
+from docstore.documents.guard.policy import Hook
 from docstore.documents.transactions import use_client
 from docstore.errors import SettingsError
 
@@ -48,7 +48,7 @@ def _policy(model: type[Any]) -> Policy:
         return Policy()
     return Policy(
         soft_delete=model.soft_delete,
-        announce=_announcer(model) if model.announces else None,
+        hooks=(_announcer(model),) if model.announces else (),
         counters=frozenset(model.stored_name(name) for name in model.counters),
     )
 
@@ -60,7 +60,7 @@ def _ask_for_whole_documents(model: type[Any]) -> None:
         settings.projection = None
 
 
-def _announcer(model: type[StoredDocument]) -> Announcer:
+def _announcer(model: type[StoredDocument]) -> Hook:
     async def announce(change: Change) -> None:
         await emit(*await model.change_events(change))
 

@@ -1,10 +1,14 @@
 """What the guarded collection tells about a write: which documents, what kind. The root of search sync and caches."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from docstore.documents.events import Event
+
+Image = Mapping[str, Any]
+"""A stored document, as it was or as it became."""
 
 
 class ChangeKind(StrEnum):
@@ -19,11 +23,21 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One write, by whatever route: the collection, the kind, and the ids it touched."""
+    """One write, by whatever route.
+
+    Args:
+        collection: the collection's name.
+        kind: what was done.
+        ids: the documents it touched.
+        before: the stored documents as they were, by id; only where the policy asks for images.
+        after: the stored documents as they became, by id; likewise.
+    """
 
     collection: str
     kind: ChangeKind
     ids: tuple[Any, ...]
+    before: Mapping[Any, Image] = field(default_factory=dict)
+    after: Mapping[Any, Image] = field(default_factory=dict)
 
 
 class DocumentChanged(Event):

@@ -69,7 +69,7 @@ async def guarded_bulk_write(
         BulkWriteError: as PyMongo raises it.
     """
     operations = [_prepare(collection, request) for request in requests]
-    if writer.announces:
+    if writer.observed:
         return await writer.in_transaction(lambda joined: _one_by_one(collection, writer, operations, joined), session)
     joined = ambient_session(session)
     for operation in operations:
@@ -120,7 +120,8 @@ async def _one_by_one(
     for index, operation in enumerate(operations):
         if operation.target is None:
             await collection.raw.insert_one(operation.body, session=session)
-            await writer.tell(ChangeKind.INSERT, [operation.body["_id"]])
+            inserted = operation.body["_id"]
+            await writer.follow_up(ChangeKind.INSERT, [inserted], after={inserted: operation.body})
             total["nInserted"] += 1
             continue
         result = await writer.update(

@@ -89,7 +89,7 @@ class GuardedCollection(ReadingCollection):
         stamped = stamp_insert(document, self.name)
         result = await self._writer.insert(
             lambda joined: self._raw.insert_one(stamped, session=joined, **options),
-            lambda inserted: [inserted.inserted_id],
+            [stamped],
             session,
         )
         _give_id(document, result.inserted_id)
@@ -102,7 +102,7 @@ class GuardedCollection(ReadingCollection):
         stamped = [stamp_insert(document, self.name) for document in given]
         result = await self._writer.insert(
             lambda joined: self._raw.insert_many(stamped, session=joined, **options),
-            lambda inserted: inserted.inserted_ids,
+            stamped,
             session,
         )
         for document, inserted_id in zip(given, result.inserted_ids, strict=True):

@@ -7,7 +7,8 @@ from typing import Any
 from docstore.documents.changes import Change
 from docstore.documents.guard.predicate import Scope
 
-Announcer = Callable[[Change], Awaitable[None]]
+Hook = Callable[[Change], Awaitable[None]]
+"""Called with every write to a collection, inside its transaction; raising aborts the write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,17 +17,19 @@ class Policy:
 
     Args:
         soft_delete: deletes mark instead of removing, and marked documents are out of sight.
-        announce: called with every write, inside its transaction; None where nothing follows from a write.
-        counters: stored fields whose change alone is not announced.
+        hooks: what follows from a write, in order.
+        images: whether a hook needs the documents as they were and as they became.
+        counters: stored fields whose change alone is nobody's business.
     """
 
     soft_delete: bool = True
-    announce: Announcer | None = None
+    hooks: tuple[Hook, ...] = ()
+    images: bool = False
     counters: frozenset[str] = frozenset()
 
     def is_news(self, update: Any) -> bool:
-        """Whether somebody is to be told of an update: not when it moves counters alone."""
-        if self.announce is None:
+        """Whether hooks are to be called for an update: not when it moves counters alone."""
+        if not self.hooks:
             return False
         if not self.counters or not isinstance(update, Mapping):
             return True

@@ -10,7 +10,7 @@ from docstore.context import current_actor
 from docstore.documents.changes import ChangeKind
 from docstore.documents.guard.collection import GuardedCollection
 from docstore.documents.guard.predicate import DELETED, DELETED_STATUS, restoration_marks
-from docstore.documents.guard.writes import Target
+from docstore.documents.guard.writes import BATCH, Target
 from docstore.documents.transactions import ambient_session
 
 _log = logging.getLogger("docstore.trash")
@@ -69,15 +69,16 @@ async def purge_matching(
     narrowed = collection.target(filter).narrowed
 
     async def remove(joined: Session) -> int:
-        ids = [d["_id"] async for d in collection.raw.find(narrowed, {"_id": 1}, session=joined)]
+        ids = [document["_id"] async for document in collection.raw.find(narrowed, {"_id": 1}, session=joined)]
         removed = 0
-        for start in range(0, len(ids), 1000):
-            batch = {"_id": {"$in": ids[start : start + 1000]}}
-            removed += (await collection.raw.delete_many(batch, session=joined)).deleted_count
-        await collection.writer.tell(ChangeKind.PURGE, ids)
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            before = await collection.writer.images(batch, joined)
+            removed += (await collection.raw.delete_many({"_id": {"$in": batch}}, session=joined)).deleted_count
+            await collection.writer.follow_up(ChangeKind.PURGE, batch, before=before)
         return removed
 
-    if collection.writer.announces:
+    if collection.writer.observed:
         count = await collection.writer.in_transaction(remove, session)
     else:
         count = await remove(ambient_session(session))

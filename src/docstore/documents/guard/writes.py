@@ -1,6 +1,6 @@
 """How a guarded write runs: plainly where nothing follows from it, else in a transaction with what follows."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -24,8 +24,8 @@ R = TypeVar("R")
 Document = dict[str, Any]
 Session = AsyncClientSession | None
 
-_BATCH = 1000
-"""Ids told in one Change."""
+BATCH = 1000
+"""Documents in one Change: images of a large write never stand in memory all at once."""
 
 _READ_OPTIONS = ("collation", "hint", "let", "sort")
 
@@ -47,7 +47,7 @@ class Writer:
 
     Args:
         raw: the plain collection.
-        registry: knows whether deletes mark, and who is told of a write.
+        registry: knows whether deletes mark, and what follows from a write.
     """
 
     def __init__(self, raw: AsyncCollection[Document], registry: GuardRegistry) -> None:
@@ -59,20 +59,22 @@ class Writer:
         return self._registry.policy(self._raw.name)
 
     @property
-    def announces(self) -> bool:
-        """Whether somebody is told of every write."""
-        return self._policy.announce is not None
+    def observed(self) -> bool:
+        """Whether something follows from a write to this collection."""
+        return bool(self._policy.hooks)
 
     async def insert(
-        self, write: Callable[[Session], Awaitable[R]], ids_of: Callable[[R], Sequence[Any]], session: Session
+        self, write: Callable[[Session], Awaitable[R]], documents: Sequence[Document], session: Session
     ) -> R:
-        """Run an insert and tell of the ids it made."""
-        if not self.announces:
+        """Run an insert of `documents`, to which the driver gives their ids, and what follows from it."""
+        if not self.observed:
             return await write(ambient_session(session))
 
         async def work(joined: AsyncClientSession) -> R:
             result = await write(joined)
-            await self.tell(ChangeKind.INSERT, ids_of(result))
+            for batch in _batches(documents):
+                images = {document["_id"]: document for document in batch}
+                await self.follow_up(ChangeKind.INSERT, list(images), after=images)
             return result
 
         return await self.in_transaction(work, session)
@@ -88,7 +90,7 @@ class Writer:
         upsert: bool = False,
         kind: ChangeKind = ChangeKind.UPDATE,
     ) -> UpdateResult:
-        """Run ``update_one`` or ``update_many`` with a stamped update.
+        """Run ``update_one`` or ``update_many`` with a stamped update, and what follows from it.
 
         Raises:
             DeletedDocument: an upsert matches only deleted documents, so it would make a second one.
@@ -107,11 +109,20 @@ class Writer:
 
         async def work(joined: AsyncClientSession) -> UpdateResult:
             ids = await self._matching_ids(target, joined, options, many=many)
-            result = await write(target.only(ids), joined)
-            await self.tell(kind, ids)
-            if result.upserted_id is not None:
-                await self.tell(ChangeKind.INSERT, [result.upserted_id])
-            return result
+            if not ids:
+                result = await write(target, joined)
+                await self._follow_insert(result.upserted_id, joined)
+                return result
+            total = {"n": 0, "nModified": 0}
+            for batch in _batches(ids):
+                before = await self.images(batch, joined)
+                result = await write(target.only(batch), joined)
+                await self.follow_up(kind, batch, before=before, after=await self.images(batch, joined))
+                total = {
+                    "n": total["n"] + result.matched_count,
+                    "nModified": total["nModified"] + result.modified_count,
+                }
+            return UpdateResult({**total, "updatedExisting": True, "ok": 1.0}, result.acknowledged)
 
         return await self.in_transaction(work, session)
 
@@ -125,7 +136,7 @@ class Writer:
         upsert: bool = False,
         kind: ChangeKind = ChangeKind.UPDATE,
     ) -> Document | None:
-        """Run ``find_one_and_update`` with a stamped update.
+        """Run ``find_one_and_update`` with a stamped update, and what follows from it.
 
         Raises:
             DeletedDocument: an upsert matches only deleted documents, so it would make a second one.
@@ -144,10 +155,13 @@ class Writer:
 
         async def work(joined: AsyncClientSession) -> Document | None:
             ids = await self._matching_ids(target, joined, options, many=False)
+            before = await self.images(ids, joined)
             found = await write(target.only(ids), joined)
-            await self.tell(kind, ids)
-            if upsert and not ids:
-                await self.tell(ChangeKind.INSERT, await self._matching_ids(target, joined, {}, many=False))
+            if ids:
+                await self.follow_up(kind, ids, before=before, after=await self.images(ids, joined))
+            elif upsert:
+                for made in await self._matching_ids(target, joined, {}, many=False):
+                    await self._follow_insert(made, joined)
             return found
 
         return await self.in_transaction(work, session)
@@ -182,13 +196,32 @@ class Writer:
                 collection=self._raw.name,
             )
 
-    async def tell(self, kind: ChangeKind, ids: Sequence[Any]) -> None:
-        """Tell of written ids, in batches; nothing where nobody listens."""
-        announce = self._policy.announce
-        if announce is None:
+    async def follow_up(
+        self,
+        kind: ChangeKind,
+        ids: Sequence[Any],
+        *,
+        before: Mapping[Any, Document] | None = None,
+        after: Mapping[Any, Document] | None = None,
+    ) -> None:
+        """Call the hooks for one batch of written documents."""
+        if not ids:
             return
-        for start in range(0, len(ids), _BATCH):
-            await announce(Change(self._raw.name, kind, tuple(ids[start : start + _BATCH])))
+        change = Change(self._raw.name, kind, tuple(ids), before or {}, after or {})
+        for hook in self._policy.hooks:
+            await hook(change)
+
+    async def _follow_insert(self, inserted_id: Any, session: Session) -> None:
+        if inserted_id is not None:
+            after = await self.images([inserted_id], session)
+            await self.follow_up(ChangeKind.INSERT, [inserted_id], after=after)
+
+    async def images(self, ids: Sequence[Any], session: Session) -> dict[Any, Document]:
+        """The stored documents with these ids, where a hook needs them."""
+        if not self._policy.images or not ids:
+            return {}
+        cursor = self._raw.find({"_id": {"$in": list(ids)}}, session=session)
+        return {document["_id"]: document async for document in cursor}
 
     async def _matching_ids(
         self, target: Target, session: Session, options: Mapping[str, Any], *, many: bool
@@ -199,3 +232,8 @@ class Writer:
         if sort:
             cursor = cursor.sort(list(sort.items()) if isinstance(sort, Mapping) else sort)
         return [document["_id"] async for document in cursor]
+
+
+def _batches(items: Sequence[R]) -> Iterator[Sequence[R]]:
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]
