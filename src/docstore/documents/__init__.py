@@ -4,7 +4,7 @@ Owns soft delete, stamps, references, state machines, transactions and events. D
 (services), nor what indexes a server has (schema). The only package that imports Beanie.
 """
 
-from docstore.documents.base import Document, StoredDocument, SystemDocument
+from docstore.documents.base import Document, StoredDocument, SubDocument, SystemDocument
 from docstore.documents.binding import bind
 from docstore.documents.changes import Change, ChangeKind, DocumentChanged
 from docstore.documents.driver_errors import translated
@@ -56,6 +56,7 @@ __all__ = [
     "StateMachine",
     "StoredDocument",
     "StrList",
+    "SubDocument",
     "SystemDocument",
     "TokenHash",
     "Transaction",

@@ -18,6 +18,7 @@ from pydantic.alias_generators import to_camel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.results import DeleteResult, InsertManyResult
 
+from docstore.documents._metaclass import DocumentMeta
 from docstore.documents.changes import Change, DocumentChanged
 from docstore.documents.driver_errors import translated
 from docstore.documents.events import Event
@@ -56,7 +57,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
     return TypeAdapter(annotation)
 
 
-class StoredDocument(beanie.Document):
+class StoredDocument(beanie.Document, metaclass=DocumentMeta):
     """What every document has: the gate, the stamps, camelCase storage, tolerance for what older services wrote.
 
     Use `Document`. This class is the common part of it and `SystemDocument`.
@@ -312,6 +313,27 @@ class StoredDocument(beanie.Document):
                 self, session=session, link_rule=link_rule, ignore_revision=ignore_revision, **options
             )
             return saved
+
+    async def sync(self, *args: Any, **kwargs: Any) -> None:
+        """Take over what the stored document has become.
+
+        Raises:
+            NotFound, DeletedDocument: the document is gone.
+        """
+        try:
+            with translated(type(self).__name__):
+                await super().sync(*args, **kwargs)
+        except NotFound as error:
+            raise await why_missing(self, None) from error
+
+
+class SubDocument(BaseModel):
+    """Base of documents within documents: camelCase storage, and what it does not know is kept and saved again.
+
+    A plain pydantic model works too, but the unknown fields of a stored sub-document are lost when it is saved.
+    """
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow", hide_input_in_errors=True)
 
 
 class Document(StoredDocument):

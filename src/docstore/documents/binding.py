@@ -36,9 +36,13 @@ async def bind(database: AsyncDatabase[dict[str, Any]], models: Sequence[type[An
     registry = GuardRegistry(database.name)
     guarded = GuardedDatabase(database, registry)
     await beanie.init_beanie(database=guarded, document_models=list(models), skip_indexes=True)
-    for model in models:
-        if issubclass(model, beanie.Document):
+    documents = [model for model in models if issubclass(model, beanie.Document)]
+    for model in documents:
+        if not _inherits_collection(model, documents):
             registry.register(model.get_collection_name(), _policy(model))
+    for model in models:
+        if issubclass(model, beanie.View):
+            await _renew_view(guarded, model)
     use_client(database.client)
     return guarded
 
@@ -51,6 +55,24 @@ def _policy(model: type[Any]) -> Policy:
         hooks=(_announcer(model),) if model.announces else (),
         counters=frozenset(model.stored_name(name) for name in model.counters),
     )
+
+
+def _inherits_collection(model: type[Any], documents: Sequence[type[Any]]) -> bool:
+    name = model.get_collection_name()
+    return any(
+        other is not model and issubclass(model, other) and other.get_collection_name() == name for other in documents
+    )
+
+
+async def _renew_view(guarded: GuardedDatabase, model: type[Any]) -> None:
+    # A view that was created without the guard, by an older service perhaps, would go on showing deleted documents.
+    settings = model.get_settings()
+    wanted = guarded.view_pipeline(settings.source, settings.pipeline)
+    collection = model.get_pymongo_collection()
+    options = await collection.options()
+    if "viewOn" in options and [dict(stage) for stage in options.get("pipeline") or ()] != wanted:
+        await collection.drop()
+        await guarded.create_collection(settings.name, viewOn=settings.source, pipeline=settings.pipeline)
 
 
 def _ask_for_whole_documents(model: type[Any]) -> None:

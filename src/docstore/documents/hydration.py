@@ -4,7 +4,7 @@ A required field that is missing loads as None and is not written back; a null w
 that default. Anything else that does not fit is pydantic's own error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -28,25 +28,25 @@ def hydrate(model: type[BaseModel], stored: Mapping[str, Any]) -> Any:
     try:
         return model.__pydantic_validator__.validate_python(stored, context=STORED)
     except ValidationError as error:
-        nulls = {_top(each) for each in error.errors(include_input=True) if _is_null(each)}
-        if not nulls <= stored.keys():  # an old spelling holds the null, and the error names the new one
-            nulls |= {name for name, value in stored.items() if value is None}
-        given = {name: value for name, value in stored.items() if name not in nulls}
-        return lenient_validator(model).validate_python(given, context=STORED)
+        nulls = [each["loc"] for each in error.errors(include_input=True) if _is_null(each)]
+        return lenient_validator(model).validate_python(_without(stored, nulls), context=STORED)
 
 
 @lru_cache(maxsize=1024)
 def lenient_validator(model: Any) -> SchemaValidator:
-    """The model's validator with every required field made optional, None when missing."""
+    """The model's validator with every required field, nested ones too, made optional: None when missing."""
     return SchemaValidator(_with_optional_fields(model.__pydantic_core_schema__))
 
 
 def _with_optional_fields(schema: Any) -> Any:
-    if schema.get("type") == "model-fields":
-        fields = {name: _optional(field) for name, field in schema["fields"].items()}
-        return {**schema, "fields": fields}
-    inner = schema.get("schema")
-    return {**schema, "schema": _with_optional_fields(inner)} if isinstance(inner, dict) else schema
+    if isinstance(schema, list | tuple):
+        return type(schema)(_with_optional_fields(each) for each in schema)
+    if not isinstance(schema, dict):
+        return schema
+    walked = {key: _with_optional_fields(value) for key, value in schema.items()}
+    if walked.get("type") == "model-fields":
+        walked["fields"] = {name: _optional(field) for name, field in walked["fields"].items()}
+    return walked
 
 
 def _optional(field: Any) -> Any:
@@ -57,8 +57,33 @@ def _optional(field: Any) -> Any:
 
 
 def _is_null(error: Any) -> bool:
-    return len(error["loc"]) == 1 and error["type"] != "missing" and error.get("input") is None
+    return error["type"] != "missing" and error.get("input") is None
 
 
-def _top(error: Any) -> Any:
-    return error["loc"][0]
+def _without(stored: Mapping[str, Any], paths: Sequence[tuple[int | str, ...]]) -> dict[str, Any]:
+    """A copy without the values at `paths`. A path that names nothing is an old spelling's: all nulls beside it go."""
+    copy = dict(stored)
+    by_head: dict[int | str, list[tuple[int | str, ...]]] = {}
+    for path in paths:
+        by_head.setdefault(path[0], []).append(path[1:])
+    for head, tails in by_head.items():
+        if head not in copy:
+            copy = {name: value for name, value in copy.items() if value is not None}
+        elif () in tails:
+            del copy[str(head)]
+        else:
+            copy[str(head)] = _within(copy[str(head)], tails)
+    return copy
+
+
+def _within(value: Any, tails: Sequence[tuple[int | str, ...]]) -> Any:
+    if isinstance(value, Mapping):
+        return _without(value, tails)
+    if isinstance(value, list):
+        kept = list(value)
+        for index in {tail[0] for tail in tails if tail and isinstance(tail[0], int)}:
+            inner = [tail[1:] for tail in tails if tail and tail[0] == index and len(tail) > 1]
+            if inner and isinstance(index, int):
+                kept[index] = _within(kept[index], inner)
+        return kept
+    return value

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from beanie.odm.bulk import BulkWriter
 from beanie.odm.queries.find import FindMany, FindOne
+from beanie.odm.queries.update import UpdateMany, UpdateOne
 from pydantic import BaseModel
 from pymongo import UpdateOne as UpdateOneRequest
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -12,13 +13,37 @@ from pymongo.results import UpdateResult
 
 from docstore.documents.driver_errors import MissingDocument, translated
 from docstore.documents.guard.trash import purge_matching, restore_matching
+from docstore.documents.transactions import ambient_session
 
 ResultT = TypeVar("ResultT", bound=BaseModel)
 Session = AsyncClientSession | None
 
 
+class _UpsertCheck:
+    """Beanie's upsert inserts when nothing matched; not when something in the trash would have."""
+
+    async def _update(self) -> Any:
+        query: Any = self
+        result = await super()._update()  # type: ignore[misc]  # mixed into Beanie's update queries
+        missed = result is None or getattr(result, "matched_count", 1) == 0
+        if query.upsert_insert_doc is not None and query.bulk_writer is None and missed:
+            collection = query.document_model.get_pymongo_collection()
+            await collection.writer.refuse_if_deleted(query.find_query, ambient_session(query.session))
+        return result
+
+
+class UpdateManyDocuments(_UpsertCheck, UpdateMany):
+    """Beanie's update of many documents; its upsert respects the trash."""
+
+
+class UpdateOneDocument(_UpsertCheck, UpdateOne):
+    """Beanie's update of one document; its upsert respects the trash."""
+
+
 class FindManyDocuments(FindMany[ResultT]):
     """Beanie's query for many documents, with `restore` and `purge`."""
+
+    UpdateQueryType = UpdateManyDocuments
 
     async def restore(self, session: Session = None) -> int:
         """Bring back the deleted ones among the documents this query matches; returns how many.
@@ -52,6 +77,8 @@ class FindManyDocuments(FindMany[ResultT]):
 
 class FindOneDocument(FindOne[ResultT]):
     """Beanie's query for one document, whose `replace_one` keeps the fields the model does not know."""
+
+    UpdateQueryType = UpdateOneDocument
 
     async def replace_one(
         self, document: Any, session: Session = None, bulk_writer: BulkWriter | None = None

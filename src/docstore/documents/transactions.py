@@ -20,7 +20,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from docstore.errors import NotBound, ServiceError
+from docstore.errors import DocstoreError, NotBound, RefusedOperation, ServiceError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,14 +36,31 @@ _COMMIT_ATTEMPTS: Final = 5
 
 @dataclass
 class Transaction:
-    """A running transaction: its driver session, and what to do once it has committed."""
+    """A running transaction.
+
+    Args:
+        session: its driver session.
+        owned: docstore began it, and commits it.
+        committed: it is certain.
+    """
 
     session: AsyncClientSession
+    owned: bool = True
+    committed: bool = False
     _after_commit: list[AfterCommit] = field(default_factory=list)
     _on_abort: list[Callable[[], None]] = field(default_factory=list)
 
     def after_commit(self, hook: AfterCommit) -> None:
-        """Call `hook` once the transaction has committed; never when it aborts."""
+        """Call `hook` once the transaction has committed; never when it aborts.
+
+        Raises:
+            RefusedOperation: the transaction was begun on a driver session by somebody who will commit it unseen.
+        """
+        if not self.owned:
+            raise RefusedOperation(
+                "after_commit() needs a transaction that docstore commits; this one was begun on a driver session.",
+                hint="Open it with: async with transaction(): ...",
+            )
         self._after_commit.append(hook)
 
     def on_abort(self, undo: Callable[[], None]) -> None:
@@ -129,13 +146,15 @@ async def run_in_transaction(work: Callable[[], Awaitable[R]], *, client: Client
     deadline = time.monotonic() + RETRY_SECONDS
     attempt = 0
     while True:
+        running: Transaction | None = None
         try:
-            async with open_transaction(client) if client is not None else transaction():
+            async with open_transaction(client) if client is not None else transaction() as running:
                 return await work()
-        except PyMongoError as error:
+        except (PyMongoError, DocstoreError) as error:
             attempt += 1
             pause = min(0.005 * 1.7**attempt, 0.5) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
-            if not error.has_error_label("TransientTransactionError") or time.monotonic() + pause > deadline:
+            certain = running is not None and running.committed
+            if certain or not _is_transient(error) or time.monotonic() + pause > deadline:
                 raise
             await asyncio.sleep(pause)
 
@@ -152,7 +171,7 @@ def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[
 
 @asynccontextmanager
 async def _on_session(session: AsyncClientSession) -> AsyncIterator[Transaction]:
-    running = Transaction(session)
+    running = Transaction(session, owned=not _is_open(session))
     if _is_open(session):  # somebody else's: they commit it
         token = _current.set(running)
         try:
@@ -181,8 +200,17 @@ async def _on_session(session: AsyncClientSession) -> AsyncIterator[Transaction]
     except BaseException:
         running._undo()
         raise
+    running.committed = True
     for hook in running._after_commit:
         await hook()
+
+
+def _is_transient(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError"):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _is_open(session: AsyncClientSession) -> bool:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 D = TypeVar("D", bound="Document")
 
+_OF_THE_MODEL = frozenset({"parse_id", "stored_name"})
+
 
 class Trash(Generic[D]):
     """A model's documents in another scope: the deleted ones alone, or all.
@@ -26,9 +28,14 @@ class Trash(Generic[D]):
         self._scope = scope
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self._model, name)
+        # What Beanie's queries ask a model for, and its fields. A method of the model would act on the living.
+        if not name.startswith("__") and (
+            name.startswith(("_", "get_", "model_")) or name in _OF_THE_MODEL or name in self._model.model_fields
+        ):
+            return getattr(self._model, name)
+        raise AttributeError(
+            f"{self!r} has no {name}: use find(...), and update, delete, restore or purge what it finds."
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Trash[D]":
         return self

@@ -4,7 +4,7 @@ MongoDB counts a mark as a modification. So that `deleted_count` stays true, del
 the other operations, in the order given, and the results are added up.
 """
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from bson import ObjectId
 from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, PyMongoError, WriteError
 from pymongo.results import BulkWriteResult
 
 from docstore.documents.changes import ChangeKind
-from docstore.documents.guard.predicate import deletion_marks
+from docstore.documents.guard.predicate import DELETED, deletion_marks
 from docstore.documents.guard.updates import stamp_insert
 from docstore.documents.guard.writes import Target, Writer
 from docstore.documents.transactions import ambient_session
@@ -65,42 +65,35 @@ async def guarded_bulk_write(
 
     Raises:
         RefusedOperation: a request of a kind the guard does not know.
-        DeletedDocument: an upsert matches only deleted documents. Checked before anything is written.
+        DeletedDocument: an upsert matches only deleted documents; what came before it is written.
         BulkWriteError: as PyMongo raises it.
     """
     operations = [_prepare(collection, request) for request in requests]
     if writer.observed:
         return await writer.in_transaction(lambda joined: _one_by_one(collection, writer, operations, joined), session)
-    joined = ambient_session(session)
-    for operation in operations:
-        if operation.upsert and operation.target and not await _exists(collection, operation.target, joined):
-            await writer.refuse_if_deleted(operation.target.wanted, joined)
-    return await _in_runs(collection, operations, joined, options)
-
-
-async def _exists(collection: "GuardedCollection", target: Target, session: Session) -> bool:
-    return await collection.raw.find_one(target.narrowed, {"_id": 1}, session=session) is not None
+    return await _in_runs(collection, writer, operations, ambient_session(session), options)
 
 
 async def _in_runs(
     collection: "GuardedCollection",
+    writer: Writer,
     operations: Sequence[_Operation],
     session: Session,
     options: dict[str, Any],
 ) -> BulkWriteResult:
-    ordered = options.get("ordered", True)
     total = _no_result()
     failed: BulkWriteError | None = None
     start = 0
-    for is_delete, group in groupby(operations, key=lambda each: each.kind is ChangeKind.DELETE):
-        run = list(group)
+    async for run in _runs(collection, operations, session):
+        marks = run[0].kind is ChangeKind.DELETE and not run[0].removes
+        await _refuse_duplicating_upserts(collection, writer, run, session)
         try:
             result = await collection.raw.bulk_write([each.request() for each in run], session=session, **options)
-            _add(total, result.bulk_api_result, start, marks=is_delete and not run[0].removes)
+            _add(total, result.bulk_api_result, start, marks=marks)
         except BulkWriteError as error:
-            _add(total, error.details or {}, start, marks=is_delete and not run[0].removes)
+            _add(total, error.details or {}, start, marks=marks)
             failed = error
-            if ordered:
+            if options.get("ordered", True):
                 break
         start += len(run)
     if failed is not None:
@@ -110,42 +103,109 @@ async def _in_runs(
     return BulkWriteResult(total, collection.write_concern.acknowledged)
 
 
+async def _runs(
+    collection: "GuardedCollection", operations: Sequence[_Operation], session: Session
+) -> AsyncIterator[list[_Operation]]:
+    """What can run as one bulk: deletes apart, and each upsert at the head of its run where the trash might match it."""
+    for is_delete, group in groupby(operations, key=lambda each: each.kind is ChangeKind.DELETE):
+        run: list[_Operation] = []
+        alike = list(group)
+        careful = not is_delete and await _trash_matches_an_upsert(collection, alike, session)
+        for operation in alike:
+            if run and careful and operation.upsert:
+                yield run
+                run = []
+            run.append(operation)
+        yield run
+
+
+async def _trash_matches_an_upsert(
+    collection: "GuardedCollection", operations: Sequence[_Operation], session: Session
+) -> bool:
+    wanted = [dict(each.target.wanted) for each in operations if each.upsert and each.target and each.target.wanted]
+    if not wanted or not collection.deletes_softly:
+        return False
+    query = {"$and": [{"$or": wanted}, dict(DELETED)]}
+    return await collection.raw.find_one(query, {"_id": 1}, session=session) is not None
+
+
+async def _refuse_duplicating_upserts(
+    collection: "GuardedCollection", writer: Writer, run: Sequence[_Operation], session: Session
+) -> None:
+    target = run[0].target
+    if run[0].upsert and target is not None:
+        matched = await collection.raw.find_one(target.narrowed, {"_id": 1}, session=session)
+        if matched is None:
+            await writer.refuse_if_deleted(target.wanted, session)
+
+
 async def _one_by_one(
-    collection: "GuardedCollection",
-    writer: Writer,
-    operations: Sequence[_Operation],
-    session: AsyncClientSession,
+    collection: "GuardedCollection", writer: Writer, operations: Sequence[_Operation], session: AsyncClientSession
 ) -> BulkWriteResult:
     total = _no_result()
     for index, operation in enumerate(operations):
-        if operation.target is None:
-            await collection.raw.insert_one(operation.body, session=session)
-            inserted = operation.body["_id"]
-            await writer.follow_up(ChangeKind.INSERT, [inserted], after={inserted: operation.body})
-            total["nInserted"] += 1
-            continue
-        result = await writer.update(
-            operation.target,
-            operation.body,
-            session,
-            operation.options or {},
-            many=operation.many,
-            upsert=operation.upsert,
-            kind=operation.kind,
-        )
-        if operation.kind is ChangeKind.DELETE:
-            total["nRemoved"] += result.modified_count
-            continue
-        total["nMatched"] += result.matched_count
-        total["nModified"] += result.modified_count
-        if result.upserted_id is not None:
-            total["nUpserted"] += 1
-            total["upserted"].append({"index": index, "_id": result.upserted_id})
+        try:
+            await _run_alone(collection, writer, operation, session, index, total)
+        except WriteError as error:
+            # The transaction takes back what ran before, so the counts are zero.
+            details = {**(error.details or {}), "index": index, "code": error.code, "errmsg": str(error)}
+            raise _labelled(BulkWriteError({**_no_result(), "writeErrors": [details]}), error) from error
     return BulkWriteResult(total, collection.write_concern.acknowledged)
+
+
+async def _run_alone(
+    collection: "GuardedCollection",
+    writer: Writer,
+    operation: _Operation,
+    session: AsyncClientSession,
+    index: int,
+    total: dict[str, Any],
+) -> None:
+    if operation.target is None:
+        await collection.raw.insert_one(operation.body, session=session)
+        inserted = operation.body["_id"]
+        await writer.follow_up(ChangeKind.INSERT, [inserted], after={inserted: operation.body})
+        total["nInserted"] += 1
+        return
+    options = operation.options or {}
+    if operation.removes:
+        removed = await writer.remove(operation.target, session, options, many=operation.many)
+        total["nRemoved"] += removed.deleted_count
+        return
+    result = await writer.update(
+        operation.target,
+        operation.body,
+        session,
+        options,
+        many=operation.many,
+        upsert=operation.upsert,
+        kind=operation.kind,
+    )
+    if operation.kind is ChangeKind.DELETE:
+        total["nRemoved"] += result.modified_count
+        return
+    total["nMatched"] += result.matched_count
+    total["nModified"] += result.modified_count
+    if result.upserted_id is not None:
+        total["nUpserted"] += 1
+        total["upserted"].append({"index": index, "_id": result.upserted_id})
+
+
+def _labelled(error: BulkWriteError, cause: PyMongoError) -> BulkWriteError:
+    for label in ("TransientTransactionError", "RetryableWriteError"):
+        if cause.has_error_label(label):
+            error._add_error_label(label)
+    return error
 
 
 def _prepare(collection: "GuardedCollection", request: Any) -> _Operation:
     name = collection.name
+    if getattr(request, "_namespace", None) is not None:
+        raise RefusedOperation(
+            f"bulk_write on {name} holds an operation for the namespace {request._namespace}.",
+            hint="A namespace belongs to client.bulk_write(); leave it out.",
+            collection=name,
+        )
     if isinstance(request, InsertOne):
         given = request._doc
         document = stamp_insert(given, name)

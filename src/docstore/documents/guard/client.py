@@ -31,7 +31,7 @@ class GuardedClient:
         return self[name]
 
     def __getitem__(self, name: str) -> Any:
-        return self._database if name == self._database.name else self._raw[name]
+        return self._database if name == self._database.name else self._database.beside(name)
 
     def __repr__(self) -> str:
         return f"GuardedClient({self._database.name!r})"
@@ -45,7 +45,9 @@ class GuardedClient:
     def get_database(self, name: str | None = None, *args: Any, **kwargs: Any) -> Any:
         """A database: guarded where it is docstore's."""
         raw = self._raw.get_database(name, *args, **kwargs)
-        return self._database.with_options(*args, **kwargs) if raw.name == self._database.name else raw
+        if raw.name == self._database.name:
+            return self._database.with_options(*args, **kwargs)
+        return self._database.beside(raw.name) if not (args or kwargs) else raw
 
     def get_default_database(self, default: str | None = None, *args: Any, **kwargs: Any) -> Any:
         """The database of the connection string: guarded where it is docstore's."""

@@ -12,12 +12,12 @@ from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, Ins
 
 from docstore.documents.changes import ChangeKind
 from docstore.documents.guard.bulk import guarded_bulk_write
+from docstore.documents.guard.filters import refuse_scripts, refuse_unknown_options
 from docstore.documents.guard.policy import GuardRegistry
 from docstore.documents.guard.predicate import LIVING, Scope, deletion_marks
 from docstore.documents.guard.reading import ReadingCollection
 from docstore.documents.guard.updates import Update, check_marks, replacement_pipeline, stamp_insert, stamp_update
 from docstore.documents.guard.writes import Target, Writer
-from docstore.documents.transactions import ambient_session
 from docstore.errors import RefusedOperation
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class GuardedCollection(ReadingCollection):
         options, session = _options(_FIND_DELETE, args, kwargs)
         target = self.deletable(filter)
         if not self.deletes_softly:
-            return await self._raw.find_one_and_delete(target.narrowed, session=ambient_session(session), **options)
+            return await self._writer.find_and_remove(target, session, options)
         options["return_document"] = ReturnDocument.BEFORE
         marks = {"$set": deletion_marks()}
         return await self._writer.find_and_modify(target, marks, session, options, kind=ChangeKind.DELETE)
@@ -181,6 +181,32 @@ class GuardedCollection(ReadingCollection):
         """Run several writes; deletes among them mark, and are counted as deleted."""
         options, session = _options(_BULK, args, kwargs)
         return await guarded_bulk_write(self, self._writer, requests, session, options)
+
+    # Indexes
+
+    async def create_index(self, keys: Any, *args: Any, **kwargs: Any) -> str:
+        """Create an index; one that expires documents is the model's to declare."""
+        self.refuse_expiry(kwargs)
+        return await self._raw.create_index(keys, *args, **kwargs)
+
+    async def create_indexes(self, indexes: Sequence[Any], *args: Any, **kwargs: Any) -> list[str]:
+        """Create indexes; one that expires documents is the model's to declare."""
+        for index in indexes:
+            self.refuse_expiry(index.document)
+        return await self._raw.create_indexes(indexes, *args, **kwargs)
+
+    def refuse_expiry(self, index: Mapping[str, Any]) -> None:
+        """Refuse an index by which the server would remove documents for good.
+
+        Raises:
+            RefusedOperation: it has `expireAfterSeconds`, and the collection deletes softly.
+        """
+        if self.deletes_softly and index.get("expireAfterSeconds") is not None:
+            self._refuse(
+                "an index that expires documents",
+                "the server would remove them for good",
+                "Declare it on the model: index(..., expire_after=...).",
+            )
 
     # Refused
 
@@ -241,8 +267,7 @@ class GuardedCollection(ReadingCollection):
     ) -> DeleteResult:
         target = self.deletable(filter)
         if not self.deletes_softly:
-            remove = self._raw.delete_many if many else self._raw.delete_one
-            return await remove(target.narrowed, session=ambient_session(session), **options)
+            return await self._writer.remove(target, session, options, many=many)
         marks = deletion_marks()
         update = {"$set": marks}
         result = await self._writer.update(target, update, session, options, many=many, kind=ChangeKind.DELETE)
@@ -261,7 +286,9 @@ def _options(names: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any
     """The optional arguments of a call by name, and the session among them."""
     if len(args) > len(names):
         raise TypeError(f"at most {len(names)} optional arguments, {len(args)} given")
+    refuse_unknown_options(kwargs, names)
     options = {**dict(zip(names, args, strict=False)), **kwargs}
+    refuse_scripts(options.get("projection"), "projection")
     return options, options.pop("session", None)
 
 

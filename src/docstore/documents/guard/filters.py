@@ -1,13 +1,20 @@
 """Filters as they reach the server: the caller's own, narrowed to the documents in scope."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from docstore.documents.guard.predicate import MARKS, Scope
-from docstore.errors import UnsafeFilter
+from docstore.errors import RefusedOperation, UnsafeFilter
 
 _TOP_LEVEL: Final = frozenset({"$and", "$or", "$nor", "$expr", "$text", "$comment", "$jsonSchema", "$sampleRate"})
 _SCRIPTS: Final = frozenset({"$where", "$function", "$accumulator"})
+_COMMAND_OPTIONS: Final = frozenset(
+    {
+        *("session", "comment", "hint", "collation", "let", "sort", "skip", "limit", "batchSize", "batch_size"),
+        *("maxTimeMS", "max_time_ms", "maxAwaitTimeMS", "allowDiskUse", "allow_disk_use", "useCursor", "cursor"),
+        *("bypassDocumentValidation", "bypass_document_validation", "arrayFilters", "array_filters", "readConcern"),
+    }
+)
 _TRASH_MARKS: Final = MARKS - {"deletedBy"}
 
 
@@ -92,6 +99,21 @@ def refuse_scripts(value: Any, collection: str) -> None:
     elif isinstance(value, list | tuple):
         for nested in value:
             refuse_scripts(nested, collection)
+
+
+def refuse_unknown_options(given: Mapping[str, Any], named: Sequence[str] = ()) -> None:
+    """Refuse keyword arguments that are no options: PyMongo writes them into the command, over the guarded filter.
+
+    Raises:
+        RefusedOperation: names the argument.
+    """
+    for name in given:
+        if name not in named and name not in _COMMAND_OPTIONS:
+            raise RefusedOperation(
+                f"{name!r} is no option of this call: it would be written into the command itself.",
+                hint="Say it in the filter, the update or the pipeline.",
+                field=name,
+            )
 
 
 def _refuse_script(name: str, collection: str) -> None:

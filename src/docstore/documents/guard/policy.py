@@ -27,6 +27,15 @@ class Policy:
     images: bool = False
     counters: frozenset[str] = frozenset()
 
+    def with_rules_of(self, other: "Policy") -> "Policy":
+        """What holds when both policies do."""
+        return Policy(
+            soft_delete=self.soft_delete or other.soft_delete,
+            hooks=(*self.hooks, *(hook for hook in other.hooks if hook not in self.hooks)),
+            images=self.images or other.images,
+            counters=self.counters & other.counters,
+        )
+
     def is_news(self, update: Any) -> bool:
         """Whether hooks are to be called for an update: not when it moves counters alone."""
         if not self.hooks:
@@ -53,8 +62,9 @@ class GuardRegistry:
     _policies: dict[str, Policy] = field(default_factory=dict)
 
     def register(self, name: str, policy: Policy) -> None:
-        """Set the policy of a collection; the last one wins."""
-        self._policies[name] = policy
+        """Set the policy of a collection; of several models on one collection the strictest rule holds."""
+        known = self._policies.get(name)
+        self._policies[name] = policy if known is None else known.with_rules_of(policy)
 
     def policy(self, name: str) -> Policy:
         """The policy of a collection, the guarded default for unknown ones."""

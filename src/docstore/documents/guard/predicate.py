@@ -75,6 +75,6 @@ def is_deleted_document(document: Mapping[str, Any]) -> bool:
     """Whether a stored document, as read, counts as deleted."""
     return (
         document.get("deletedAt") is not None
-        or document.get("isDeleted") not in (False, None)
+        or not (document.get("isDeleted") is None or document["isDeleted"] is False)
         or document.get("status") == DELETED_STATUS
     )

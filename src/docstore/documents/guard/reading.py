@@ -8,7 +8,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 
 from docstore.documents.guard.cursor import GuardedCursor, GuardedRawBatchCursor, guard_cursor
-from docstore.documents.guard.filters import narrow
+from docstore.documents.guard.filters import narrow, refuse_scripts, refuse_unknown_options
 from docstore.documents.guard.pipelines import guard_pipeline
 from docstore.documents.guard.policy import GuardRegistry
 from docstore.documents.guard.predicate import Scope
@@ -79,6 +79,7 @@ class ReadingCollection(AsyncCollection[Document]):
     def find(self, filter: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> GuardedCursor:
         """A cursor over the documents in scope that match."""
         kwargs["session"] = ambient_session(kwargs.get("session"))
+        refuse_scripts(args[0] if args else kwargs.get("projection"), self.name)
         return guard_cursor(GuardedCursor, self, self._narrowed(filter), *args, **kwargs)
 
     def find_raw_batches(
@@ -86,6 +87,7 @@ class ReadingCollection(AsyncCollection[Document]):
     ) -> GuardedRawBatchCursor:
         """A cursor over raw BSON batches of the documents in scope that match."""
         kwargs["session"] = ambient_session(kwargs.get("session"))
+        refuse_scripts(args[0] if args else kwargs.get("projection"), self.name)
         return guard_cursor(GuardedRawBatchCursor, self, self._narrowed(filter), *args, **kwargs)
 
     async def find_one(self, filter: Any = None, *args: Any, **kwargs: Any) -> Document | None:
@@ -100,6 +102,7 @@ class ReadingCollection(AsyncCollection[Document]):
         self, filter: Mapping[str, Any], session: Session = None, comment: Any = None, **kwargs: Any
     ) -> int:
         """How many documents in scope match."""
+        refuse_unknown_options(kwargs)
         joined = ambient_session(session)
         return await self._raw.count_documents(self._narrowed(filter), joined, comment, **kwargs)
 
@@ -117,7 +120,8 @@ class ReadingCollection(AsyncCollection[Document]):
         **kwargs: Any,
     ) -> list[Any]:
         """The distinct values of `key` among the documents in scope that match."""
-        narrowed = self._narrowed(filter if filter is not None else kwargs.pop("query", None))
+        refuse_unknown_options(kwargs)
+        narrowed = self._narrowed(filter)
         return await self._raw.distinct(key, narrowed, ambient_session(session), comment, hint, **kwargs)
 
     async def aggregate(
@@ -129,17 +133,24 @@ class ReadingCollection(AsyncCollection[Document]):
         **kwargs: Any,
     ) -> AsyncCommandCursor[Document]:
         """Run a pipeline over the documents in scope; joins see no deleted document."""
-        return await self._raw.aggregate(self._piped(pipeline), ambient_session(session), let, comment, **kwargs)
+        guarded = await self._checked_pipeline(pipeline, kwargs)
+        return await self._raw.aggregate(guarded, ambient_session(session), let, comment, **kwargs)
 
     async def aggregate_raw_batches(
         self, pipeline: Sequence[Mapping[str, Any]], session: Session = None, comment: Any = None, **kwargs: Any
     ) -> Any:
         """As `aggregate`, in raw BSON batches."""
-        joined = ambient_session(session)
-        return await self._raw.aggregate_raw_batches(self._piped(pipeline), joined, comment, **kwargs)
+        guarded = await self._checked_pipeline(pipeline, kwargs)
+        return await self._raw.aggregate_raw_batches(guarded, ambient_session(session), comment, **kwargs)
 
     def _narrowed(self, filter: Mapping[str, Any] | None) -> dict[str, Any]:
         return narrow(filter, self.scope, self.name)
 
-    def _piped(self, pipeline: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        return guard_pipeline(pipeline, self._registry, self.scope, self.name)
+    async def _checked_pipeline(
+        self, pipeline: Sequence[Mapping[str, Any]], options: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        refuse_unknown_options(options)
+        guarded = guard_pipeline(pipeline, self._registry, self.scope, self.name)
+        if guarded and "$out" in guarded[-1]:
+            await self._guarded_database.refuse_if_trash_would_go(guarded[-1]["$out"])
+        return guarded

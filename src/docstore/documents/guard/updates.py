@@ -97,11 +97,18 @@ def check_marks(values: Mapping[str, Any], collection: str, what: str, *, living
         ProtectedField: names the field.
     """
     for name, value in values.items():
-        if name == "status" and value == DELETED_STATUS:
+        if name == "status" and not _is_harmless_status(value, living=living):
             _refuse_mark(name, collection, what)
         head = str(name).partition(".")[0]
         if head in MARKS and not (living and head == name and _is_living_value(name, value)):
             _refuse_mark(str(name), collection, what)
+
+
+def _is_harmless_status(value: Any, *, living: bool) -> bool:
+    # An expression of an update pipeline could compute the mark; in the trash, any status could take it away.
+    if not living or isinstance(value, Mapping) or value == DELETED_STATUS:
+        return False
+    return not (isinstance(value, str) and value.startswith("$"))
 
 
 def _is_living_value(name: str, value: Any) -> bool:
@@ -120,16 +127,30 @@ def _stamp_operators(update: Mapping[str, Any], collection: str, *, upsert: bool
             )
         stamped[operator] = dict(fields) if isinstance(fields, Mapping) else fields
         _check_operator_marks(str(operator), stamped[operator], collection, living=living)
-    touched = {name for op, fields in stamped.items() if op != "$set" and isinstance(fields, dict) for name in fields}
-    now = utc_now()
-    if "updatedAt" not in touched:
-        stamped.setdefault("$set", {})["updatedAt"] = now
-    if upsert and "createdAt" not in touched:
-        if stamped.get("$set", {}).get("createdAt", now) is None:
-            del stamped["$set"]["createdAt"]
-        if "createdAt" not in stamped.get("$set", {}):
-            stamped.setdefault("$setOnInsert", {})["createdAt"] = now
+    _own_stamps(stamped, upsert=upsert)
     return stamped
+
+
+def _own_stamps(stamped: dict[str, Any], *, upsert: bool) -> None:
+    now = utc_now()
+    current: Mapping[str, Any] = stamped.get("$currentDate") or {}
+    for operator in [each for each in stamped if each not in ("$set", "$currentDate")]:
+        fields = stamped[operator]
+        if isinstance(fields, dict):
+            fields.pop("updatedAt", None)
+            if operator != "$setOnInsert":
+                fields.pop("createdAt", None)
+            if not fields:
+                del stamped[operator]
+    assigned = stamped.setdefault("$set", {})
+    if "updatedAt" not in current:
+        assigned["updatedAt"] = now
+    if assigned.get("createdAt", now) is None:
+        del assigned["createdAt"]
+    if upsert and "createdAt" not in assigned and "createdAt" not in current:
+        stamped.setdefault("$setOnInsert", {}).setdefault("createdAt", now)
+    if not assigned:
+        del stamped["$set"]
 
 
 def _check_operator_marks(operator: str, fields: Any, collection: str, *, living: bool) -> None:
@@ -141,6 +162,9 @@ def _check_operator_marks(operator: str, fields: Any, collection: str, *, living
     names = {str(name).partition(".")[0] for name in fields}
     if operator == "$rename":
         names |= {str(target).partition(".")[0] for target in fields.values()}
+    writes_status = "status" in names and (not living or operator not in ("$unset", "$min", "$max", "$currentDate"))
+    if writes_status or fields.get("status") == DELETED_STATUS:
+        _refuse_mark("status", collection, operator)
     for name in names & MARKS:
         _refuse_mark(name, collection, operator)
 
@@ -166,6 +190,8 @@ def _stamp_pipeline(
     if living:
         # What matched is living, so the result is living too, whatever an expression in between computed.
         final |= {"deletedAt": None, "isDeleted": False}
+        if any(name in ("$replaceWith", "$replaceRoot", "$project") for stage in stages for name in stage):
+            final["status"] = {"$cond": [{"$eq": ["$status", DELETED_STATUS]}, "$$REMOVE", "$status"]}
     if upsert:
         final["createdAt"] = {"$ifNull": ["$createdAt", now]}
     return [*(dict(stage) for stage in stages), {"$set": final}]

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.results import UpdateResult
+from pymongo.results import DeleteResult, UpdateResult
 
 from docstore.documents.changes import Change, ChangeKind
 from docstore.documents.guard.filters import conjunction
@@ -162,6 +162,38 @@ class Writer:
             elif upsert:
                 for made in await self._matching_ids(target, joined, {}, many=False):
                     await self._follow_insert(made, joined)
+            return found
+
+        return await self.in_transaction(work, session)
+
+    async def remove(self, target: Target, session: Session, options: Mapping[str, Any], *, many: bool) -> DeleteResult:
+        """Run ``delete_one`` or ``delete_many`` for good, where the collection does so, and what follows from it."""
+        run = self._raw.delete_many if many else self._raw.delete_one
+        if not self.observed:
+            return await run(target.narrowed, session=ambient_session(session), **options)
+
+        async def work(joined: AsyncClientSession) -> DeleteResult:
+            ids = await self._matching_ids(target, joined, options, many=many)
+            removed = 0
+            for batch in _batches(ids):
+                before = await self.images(batch, joined)
+                result = await self._raw.delete_many({"_id": {"$in": list(batch)}}, session=joined)
+                removed += result.deleted_count
+                await self.follow_up(ChangeKind.DELETE, batch, before=before)
+            return DeleteResult({"n": removed, "ok": 1.0}, acknowledged=True)
+
+        return await self.in_transaction(work, session)
+
+    async def find_and_remove(self, target: Target, session: Session, options: Mapping[str, Any]) -> Document | None:
+        """Run ``find_one_and_delete`` for good, where the collection does so, and what follows from it."""
+        if not self.observed:
+            return await self._raw.find_one_and_delete(target.narrowed, session=ambient_session(session), **options)
+
+        async def work(joined: AsyncClientSession) -> Document | None:
+            ids = await self._matching_ids(target, joined, options, many=False)
+            before = await self.images(ids, joined)
+            found = await self._raw.find_one_and_delete(target.only(ids).narrowed, session=joined, **options)
+            await self.follow_up(ChangeKind.DELETE, ids, before=before)
             return found
 
         return await self.in_transaction(work, session)

@@ -1,0 +1,40 @@
+"""Lets classes be derived from documents that are bound already."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import beanie
+from beanie.odm.fields import ExpressionField
+
+_BeanieMeta: Any = type(beanie.Document)
+
+
+class DocumentMeta(_BeanieMeta):  # type: ignore[misc]  # pydantic's metaclass, found at run time
+    """Hides Beanie's query expressions while pydantic collects a subclass's fields.
+
+    Binding a model puts an expression in place of each field's default (``Post.title == "x"``). Pydantic would take it
+    for the default of the inherited field.
+    """
+
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> Any:
+        with _hidden_expressions(bases):
+            return super().__new__(mcls, name, bases, namespace, **kwargs)
+
+
+@contextmanager
+def _hidden_expressions(bases: tuple[type, ...]) -> Iterator[None]:
+    ancestors = {ancestor for base in bases for ancestor in base.__mro__}
+    hidden = [
+        (ancestor, attribute, value)
+        for ancestor in ancestors
+        for attribute, value in list(vars(ancestor).items())
+        if isinstance(value, ExpressionField)
+    ]
+    for ancestor, attribute, _ in hidden:
+        delattr(ancestor, attribute)
+    try:
+        yield
+    finally:
+        for ancestor, attribute, value in hidden:
+            setattr(ancestor, attribute, value)
