@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import beanie
+from beanie.odm.queries.find import FindMany
 from pymongo.asynchronous.database import AsyncDatabase
 
 from docstore.documents.base import StoredDocument
@@ -11,6 +12,7 @@ from docstore.documents.changes import Change
 from docstore.documents.events import emit
 from docstore.documents.guard import GuardedDatabase, GuardRegistry, Policy
 from docstore.documents.guard.policy import Hook
+from docstore.documents.queries import FindManyStock, FindOneStock
 from docstore.documents.transactions import use_client
 from docstore.errors import SettingsError
 
@@ -32,7 +34,7 @@ async def bind(database: AsyncDatabase[dict[str, Any]], models: Sequence[type[An
     """
     for model in models:
         _check(model)
-        _ask_for_whole_documents(model)
+        _adjust(model)
     registry = GuardRegistry(database.name)
     guarded = GuardedDatabase(database, registry)
     await beanie.init_beanie(database=guarded, document_models=list(models), skip_indexes=True)
@@ -75,7 +77,11 @@ async def _renew_view(guarded: GuardedDatabase, model: type[Any]) -> None:
         await guarded.create_collection(settings.name, viewOn=settings.source, pipeline=settings.pipeline)
 
 
-def _ask_for_whole_documents(model: type[Any]) -> None:
+def _adjust(model: type[Any]) -> None:
+    # Beanie's own documents and unions may be given beside ours: their upserts must respect the trash too.
+    if getattr(model, "_find_many_query_class", None) is FindMany:
+        model._find_many_query_class = FindManyStock
+        model._find_one_query_class = FindOneStock
     # Beanie sends a list of all known fields with every find, which costs the server and leaves old spellings behind.
     settings = getattr(model, "Settings", None)
     if settings is not None and not hasattr(settings, "projection"):

@@ -40,6 +40,18 @@ class UpdateOneDocument(_UpsertCheck, UpdateOne):
     """Beanie's update of one document; its upsert respects the trash."""
 
 
+class FindManyStock(FindMany[ResultT]):
+    """Beanie's own query, for its own documents beside ours."""
+
+    UpdateQueryType = UpdateManyDocuments
+
+
+class FindOneStock(FindOne[ResultT]):
+    """Beanie's own query, for its own documents beside ours."""
+
+    UpdateQueryType = UpdateOneDocument
+
+
 class FindManyDocuments(FindMany[ResultT]):
     """Beanie's query for many documents, with `restore` and `purge`."""
 

@@ -106,7 +106,7 @@ async def _in_runs(
 async def _runs(
     collection: "GuardedCollection", operations: Sequence[_Operation], session: Session
 ) -> AsyncIterator[list[_Operation]]:
-    """What can run as one bulk: deletes apart, and each upsert at the head of its run where the trash might match it."""
+    """What can run as one bulk: deletes apart; each upsert at the head of its run where the trash might match it."""
     for is_delete, group in groupby(operations, key=lambda each: each.kind is ChangeKind.DELETE):
         run: list[_Operation] = []
         alike = list(group)

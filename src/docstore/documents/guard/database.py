@@ -11,7 +11,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from docstore.documents.guard.collection import GuardedCollection
 from docstore.documents.guard.filters import refuse_scripts, refuse_unknown_options
-from docstore.documents.guard.pipelines import guard_pipeline, guard_stage
+from docstore.documents.guard.pipelines import guard_pipeline, guard_stages
 from docstore.documents.guard.policy import GuardRegistry
 from docstore.documents.guard.predicate import DELETED, Scope
 from docstore.documents.transactions import ambient_session
@@ -96,7 +96,7 @@ class GuardedDatabase(AsyncDatabase[Document]):
         """Run a pipeline that has no collection; its joins see no deleted document."""
         refuse_unknown_options(kwargs)
         refuse_scripts(pipeline, self.name)
-        stages = [guard_stage(stage, self._registry, self.name) for stage in pipeline]
+        stages = guard_stages(pipeline, self._registry, self.name)
         return await self._raw.aggregate(stages, ambient_session(session), **kwargs)
 
     async def command(self, command: Any, value: Any = 1, *args: Any, **kwargs: Any) -> Any:

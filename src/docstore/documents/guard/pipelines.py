@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from docstore.documents.guard.filters import conjunction, refuse_scripts
 from docstore.documents.guard.policy import GuardRegistry
-from docstore.documents.guard.predicate import Scope
-from docstore.errors import RefusedOperation
+from docstore.documents.guard.predicate import Scope, living_expression
+from docstore.errors import RefusedOperation, ValidationFailed
 
 Stage = dict[str, Any]
 
@@ -41,23 +41,39 @@ def guard_pipeline(
         RefusedOperation: a stage would show or count deleted documents, or overwrite a bound collection.
         UnsafeFilter: a stage runs a script.
     """
-    stages = [dict(stage) for stage in pipeline]
-    refuse_scripts(stages, collection)
-    guarded = [guard_stage(stage, registry, collection) for stage in stages]
-    return _with_source_condition(guarded, scope.condition)
+    refuse_scripts(pipeline, collection)
+    return _with_source_condition(guard_stages(pipeline, registry, collection), scope.condition)
 
 
-def guard_stage(stage: Mapping[str, Any], registry: GuardRegistry, collection: str) -> Stage:
-    """One stage with its joins, sub-pipelines and targets guarded."""
+def guard_stages(stages: Sequence[Mapping[str, Any]], registry: GuardRegistry, collection: str) -> list[Stage]:
+    """The stages with their joins, sub-pipelines and targets guarded; the source is not narrowed.
+
+    Raises:
+        RefusedOperation: a stage would show or count deleted documents, or overwrite a bound collection.
+        ValidationFailed: a stage is not a mapping of one name.
+    """
+    guarded: list[Stage] = []
+    for stage in stages:
+        guarded.extend(_guard_stage(stage, registry, collection))
+    return guarded
+
+
+def _guard_stage(stage: Mapping[str, Any], registry: GuardRegistry, collection: str) -> list[Stage]:
     if len(stage) != 1:
-        return dict(stage)
+        raise ValidationFailed(
+            f"a stage of a pipeline on {collection} is a mapping of one name, such as {{'$match': ...}}.",
+            collection=collection,
+            value_type=type(stage).__name__,
+        )
     name, body = next(iter(stage.items()))
     if name in _REFUSED:
         raise RefusedOperation(
             f"{name} is refused on {collection}: {_REFUSED[name]}.", collection=collection, field=name
         )
+    if name == "$graphLookup":
+        return _graph_lookup(body, registry, collection)
     rewrite = _REWRITES.get(name)
-    return {name: rewrite(body, registry, collection)} if rewrite else dict(stage)
+    return [{name: rewrite(body, registry, collection)} if rewrite else dict(stage)]
 
 
 def _with_source_condition(stages: list[Stage], condition: Mapping[str, Any]) -> list[Stage]:
@@ -86,20 +102,26 @@ def _lookup(body: Any, registry: GuardRegistry, collection: str) -> Any:
     if source is None:
         return {
             **body,
-            "pipeline": [guard_stage(s, registry, collection) for s in body.get("pipeline") or ()],
+            "pipeline": guard_stages(body.get("pipeline") or (), registry, collection),
         }
     name = _collection_name(source, collection)
     inner = guard_pipeline(body.get("pipeline") or (), registry, registry.living_scope(name), name)
     return {**body, "pipeline": inner} if inner else dict(body)
 
 
-def _graph_lookup(body: Any, registry: GuardRegistry, collection: str) -> Any:
+def _graph_lookup(body: Any, registry: GuardRegistry, collection: str) -> list[Stage]:
     name = _collection_name(body.get("from"), collection)
     condition = registry.living_scope(name).condition
-    return {
+    if not condition:
+        return [{"$graphLookup": dict(body)}]
+    restricted = {
         **body,
         "restrictSearchWithMatch": conjunction(body.get("restrictSearchWithMatch") or {}, condition),
     }
+    # MongoDB needs no more. Servers that take the restriction and ignore it must not show what is deleted either.
+    output = str(body.get("as"))
+    living = {"$filter": {"input": f"${output}", "as": "found", "cond": living_expression("$$found")}}
+    return [{"$graphLookup": restricted}, {"$set": {output: living}}]
 
 
 def _union_with(body: Any, registry: GuardRegistry, collection: str) -> Any:
@@ -107,13 +129,13 @@ def _union_with(body: Any, registry: GuardRegistry, collection: str) -> Any:
     source = form.get("coll")
     pipeline = form.get("pipeline") or ()
     if source is None:
-        return {**form, "pipeline": [guard_stage(s, registry, collection) for s in pipeline]}
+        return {**form, "pipeline": guard_stages(pipeline, registry, collection)}
     name = _collection_name(source, collection)
     return {**form, "pipeline": guard_pipeline(pipeline, registry, registry.living_scope(name), name)}
 
 
 def _facet(body: Any, registry: GuardRegistry, collection: str) -> Any:
-    return {output: [guard_stage(s, registry, collection) for s in stages] for output, stages in body.items()}
+    return {output: guard_stages(stages, registry, collection) for output, stages in body.items()}
 
 
 def _fusion(body: Any, registry: GuardRegistry, collection: str) -> Any:
@@ -152,7 +174,6 @@ def _collection_name(source: Any, collection: str) -> str:
 
 _REWRITES: Final[Mapping[str, Callable[[Any, GuardRegistry, str], Any]]] = {
     "$lookup": _lookup,
-    "$graphLookup": _graph_lookup,
     "$unionWith": _union_with,
     "$facet": _facet,
     "$rankFusion": _fusion,

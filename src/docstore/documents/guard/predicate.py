@@ -54,6 +54,17 @@ _CONDITIONS: Final[Mapping[Scope, Mapping[str, Any]]] = {
 }
 
 
+def living_expression(variable: str) -> dict[str, Any]:
+    """LIVING as an aggregation expression over a document in a variable such as ``$$found``."""
+    return {
+        "$and": [
+            {"$eq": [{"$ifNull": [f"{variable}.deletedAt", None]}, None]},
+            {"$eq": [{"$ifNull": [f"{variable}.isDeleted", False]}, False]},
+            {"$ne": [f"{variable}.status", DELETED_STATUS]},
+        ]
+    }
+
+
 def deletion_marks(at: datetime | None = None) -> dict[str, Any]:
     """The fields a deletion sets: when, that, and by whom (the ambient actor)."""
     actor = current_actor()
