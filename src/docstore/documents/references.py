@@ -50,7 +50,7 @@ def references_of(model: type[BaseModel]) -> tuple[Reference, ...]:
             on_delete=mark.on_delete,
             optional=not info.is_required(),
         )
-        for attribute, info in model.model_fields.items()
+        for attribute, info in getattr(model, "model_fields", {}).items()
         for mark in info.metadata
         if isinstance(mark, Ref)
     )

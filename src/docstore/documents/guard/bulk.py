@@ -65,7 +65,7 @@ async def guarded_bulk_write(
 
     Raises:
         RefusedOperation: a request of a kind the guard does not know.
-        DeletedDocument: an upsert matches only deleted documents; what came before it is written.
+        DeletedDocument: an upsert matches only deleted documents. Checked before anything is written.
         BulkWriteError: as PyMongo raises it.
     """
     operations = [_prepare(collection, request) for request in requests]
@@ -84,9 +84,12 @@ async def _in_runs(
     total = _no_result()
     failed: BulkWriteError | None = None
     start = 0
+    if await _trash_matches_an_upsert(collection, operations, session):
+        for operation in operations:
+            await _refuse_duplicating_upsert(collection, writer, operation, session)
     async for run in _runs(collection, operations, session):
         marks = run[0].kind is ChangeKind.DELETE and not run[0].removes
-        await _refuse_duplicating_upserts(collection, writer, run, session)
+        await _refuse_duplicating_upsert(collection, writer, run[0], session)
         try:
             result = await collection.raw.bulk_write([each.request() for each in run], session=session, **options)
             _add(total, result.bulk_api_result, start, marks=marks)
@@ -129,11 +132,11 @@ async def _trash_matches_an_upsert(
     return await collection.raw.find_one(query, {"_id": 1}, session=session) is not None
 
 
-async def _refuse_duplicating_upserts(
-    collection: "GuardedCollection", writer: Writer, run: Sequence[_Operation], session: Session
+async def _refuse_duplicating_upsert(
+    collection: "GuardedCollection", writer: Writer, operation: _Operation, session: Session
 ) -> None:
-    target = run[0].target
-    if run[0].upsert and target is not None:
+    target = operation.target
+    if operation.upsert and target is not None:
         matched = await collection.raw.find_one(target.narrowed, {"_id": 1}, session=session)
         if matched is None:
             await writer.refuse_if_deleted(target.wanted, session)

@@ -12,7 +12,7 @@ from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, Ins
 
 from docstore.documents.changes import ChangeKind
 from docstore.documents.guard.bulk import guarded_bulk_write
-from docstore.documents.guard.filters import refuse_scripts, refuse_unknown_options
+from docstore.documents.guard.filters import check_filter, refuse_scripts, refuse_unknown_options
 from docstore.documents.guard.policy import GuardRegistry
 from docstore.documents.guard.predicate import LIVING, Scope, deletion_marks
 from docstore.documents.guard.reading import ReadingCollection
@@ -232,6 +232,8 @@ class GuardedCollection(ReadingCollection):
 
     def target(self, filter: Mapping[str, Any]) -> Target:
         """What a write with this filter aims at."""
+        # None would mean every document: right for a read, and never meant by a write.
+        check_filter(filter, self.name, marks_allowed=True)
         return Target(filter, self._narrowed(filter))
 
     def deletable(self, filter: Mapping[str, Any]) -> Target:

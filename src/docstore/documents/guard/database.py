@@ -169,6 +169,8 @@ class GuardedDatabase(AsyncDatabase[Document]):
         if name == "createindexes":
             for index in document.get("indexes") or ():
                 self[target].refuse_expiry(index)
+        elif name == "collmod" and ("viewOn" in document or "pipeline" in document):
+            self._refuse("collMod of a view", "it would change what the view hides")
         elif name == "collmod" and isinstance(document.get("index"), Mapping):
             self[target].refuse_expiry(document["index"])
 

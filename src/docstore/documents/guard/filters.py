@@ -30,7 +30,7 @@ def narrow(filter: Mapping[str, Any] | None, scope: Scope, collection: str) -> d
         UnsafeFilter: the filter runs a script, holds an unknown top-level operator, or names a deletion mark
             although the trash was not asked for.
     """
-    given = dict(filter or {})
+    given: Mapping[str, Any] = {} if filter is None else filter
     check_filter(given, collection, marks_allowed=scope is not Scope.LIVING)
     return conjunction(given, scope.condition)
 
