@@ -11,6 +11,8 @@ GUARDED: Final = frozenset(
         "aggregate_raw_batches",
         "bulk_write",
         "count_documents",
+        "create_index",
+        "create_indexes",
         "database",
         "delete_many",
         "delete_one",
@@ -28,6 +30,7 @@ GUARDED: Final = frozenset(
         "replace_one",
         "update_many",
         "update_one",
+        "watch",
         "with_options",
     }
 )
@@ -36,8 +39,6 @@ GUARDED: Final = frozenset(
 PASSED: Final = frozenset(
     {
         "codec_options",
-        "create_index",
-        "create_indexes",
         "create_search_index",
         "create_search_indexes",
         "drop_index",
@@ -58,5 +59,5 @@ PASSED: Final = frozenset(
 )
 """PyMongo's own: they neither show nor change documents."""
 
-REFUSED: Final = frozenset({"rename", "watch"})
+REFUSED: Final = frozenset({"rename"})
 """They raise RefusedOperation."""

@@ -220,14 +220,6 @@ class GuardedCollection(ReadingCollection):
         """Refused: the rules of a collection follow its name."""
         self._refuse("rename()", "the rules follow the name", "Use get_mongo_client() in a migration.")
 
-    async def watch(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused: a raw change stream shows deleted documents, and a deletion as an update."""
-        self._refuse(
-            "watch()",
-            "a raw change stream shows deleted documents, and a deletion as an update",
-            "Consume the outbox's events, or watch with get_mongo_client().",
-        )
-
     # How writes will run; bulk_write asks too
 
     def target(self, filter: Mapping[str, Any]) -> Target:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+from pymongo.asynchronous.change_stream import AsyncCollectionChangeStream
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.command_cursor import AsyncCommandCursor
@@ -12,7 +13,9 @@ from docstore.documents.guard.filters import narrow, refuse_scripts, refuse_unkn
 from docstore.documents.guard.pipelines import guard_pipeline
 from docstore.documents.guard.policy import GuardRegistry
 from docstore.documents.guard.predicate import Scope
+from docstore.documents.guard.watching import guard_change_stream
 from docstore.documents.transactions import ambient_session
+from docstore.errors import RefusedOperation
 
 if TYPE_CHECKING:
     from docstore.documents.guard.database import GuardedDatabase
@@ -145,6 +148,29 @@ class ReadingCollection(AsyncCollection[Document]):
 
     def _narrowed(self, filter: Mapping[str, Any] | None) -> dict[str, Any]:
         return narrow(filter, self.scope, self.name)
+
+    async def watch(
+        self,
+        pipeline: Sequence[Mapping[str, Any]] | None = None,
+        full_document: str | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> AsyncCollectionChangeStream[Document]:
+        """A change stream over living documents: a deletion arrives as ``delete``, a restoration as ``insert``.
+
+        Updates carry the full document, looked up when the event is read.
+        """
+        refuse_scripts(pipeline, self.name)
+        if self.scope is Scope.ALL:
+            return await self._raw.watch(pipeline, full_document, *args, **kwargs)
+        if self.scope is Scope.DELETED:
+            raise RefusedOperation(
+                f"a change stream over the trash of {self.name} tells nothing.",
+                hint="Watch the model itself, or its with_deleted.",
+                collection=self.name,
+            )
+        stages = guard_change_stream(pipeline)
+        return await self._raw.watch(stages, full_document or "updateLookup", *args, **kwargs)
 
     async def _checked_pipeline(
         self, pipeline: Sequence[Mapping[str, Any]], options: Mapping[str, Any]
