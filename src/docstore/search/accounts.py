@@ -1,0 +1,117 @@
+"""Records of the index `accounts`: every account, under the platform's own id, with the slugs of its categories."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+from docstore.models import Account, Category, CategoryMapping, Platform
+from docstore.search.records import Batch, Id, Record, SearchRecord, by_id, instant
+
+_PLATFORMS = [platform.value for platform in Platform]
+
+
+async def build(ids: Sequence[Id]) -> Batch:
+    """Records of the living accounts among `ids`; those of the deleted ones are to be deleted.
+
+    An account that is gone for good cannot be told from its id any more: the full sync finds its record.
+    """
+    known = await Account.with_deleted.find({"_id": {"$in": list(ids)}}).to_list()
+    living = await by_id(Account, ids)
+    categories = await _categories_of(list(living))
+    gone = {account.account_id for account in known if account.id not in living and account.account_id}
+    # Two platforms may use the same id; a record that a living account holds is not the deleted one's any more.
+    kept = {account.account_id for account in await _with_account_ids(list(gone))}
+    return Batch(
+        [_record(account, categories[key]) for key, account in living.items() if account.account_id],
+        sorted(gone - kept),
+    )
+
+
+def _record(account: Account, categories: list[str]) -> Record:
+    youtube = account.yt_data
+    made_for_kids = _within(youtube, ("status", "madeForKids"), ("madeForKids",))
+    created = _within(youtube, ("snippet", "publishedAt"), ("publishedAt",))
+    return {
+        "objectID": account.account_id,
+        "platform": account.platform.value,
+        "handle": account.handle,
+        "name": account.name_en or account.name,
+        "description": account.description_en or account.description,
+        "keywords": account.keywords_en or account.keywords,
+        "followerCount": account.follower_count,
+        "imageUrl": account.image_url,
+        "bannerURL": account.banner_url,
+        "country": account.country,
+        "language_code": account.language_code,
+        "rating": account.rating,
+        "reviewCount": account.review_count,
+        "madeForKids": made_for_kids if isinstance(made_for_kids, bool) else None,
+        "videoCount": _number(_within(youtube, ("statistics", "videoCount"), ("videoCount",))),
+        "categories": list(categories),
+        "createdDate": created if isinstance(created, str) else instant(account.created_at),
+    }
+
+
+def _within(data: JsonValue, *paths: tuple[str, ...]) -> JsonValue:
+    """The first value that one of the paths leads to; YouTube's own nesting, or flat."""
+    for path in paths:
+        value: Any = data
+        for name in path:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if value is not None:
+            found: JsonValue = value
+            return found
+    return None
+
+
+def _number(value: JsonValue) -> int | None:
+    # YouTube tells counts as text.
+    if isinstance(value, str):
+        return int(value) if value.isdecimal() else None
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+async def _categories_of(ids: Sequence[Id]) -> defaultdict[Id, list[str]]:
+    mappings = await CategoryMapping.find({"accountId": {"$in": list(ids)}}).to_list()
+    categories = await by_id(Category, {mapping.category_id for mapping in mappings})
+    slugs: defaultdict[Id, list[str]] = defaultdict(list)
+    for mapping in mappings:
+        if mapping.category_id in categories:
+            slugs[mapping.account_id].append(categories[mapping.category_id].slug)
+    for each in slugs.values():
+        each.sort()
+    return slugs
+
+
+async def _with_account_ids(account_ids: Sequence[str]) -> list[Account]:
+    if not account_ids:
+        return []
+    # The platform is named so that the index, which begins with it, serves.
+    named = Account.find({"platform": {"$in": _PLATFORMS}, "accountId": {"$in": list(account_ids)}})
+    return list(await named.to_list())
+
+
+async def _documents_of(object_ids: Sequence[str]) -> list[Id]:
+    return [Id(account.id) for account in await _with_account_ids(object_ids) if account.id is not None]
+
+
+async def _filed(mapping_ids: Sequence[Id]) -> set[Id]:
+    # With the deleted ones: an account that left a category needs its record anew too.
+    mappings = await CategoryMapping.with_deleted.find({"_id": {"$in": list(mapping_ids)}}).to_list()
+    return {mapping.account_id for mapping in mappings}
+
+
+async def _filed_under(category_ids: Sequence[Id]) -> set[Id]:
+    mappings = await CategoryMapping.find({"categoryId": {"$in": list(category_ids)}}).to_list()
+    return {mapping.account_id for mapping in mappings}
+
+
+ACCOUNTS = SearchRecord(
+    "accounts",
+    Account,
+    build,
+    _documents_of,
+    {"CategoryMapping": _filed, "Category": _filed_under},
+)

@@ -1,0 +1,79 @@
+"""Records of the index `categories`: every category, with the path of its parents' names."""
+
+from collections.abc import Collection, Sequence
+
+from docstore.models import Category
+from docstore.search.records import Batch, Id, Record, SearchRecord, as_ids, by_id, instant
+
+_SEPARATOR = " > "
+
+
+async def build(ids: Sequence[Id]) -> Batch:
+    """Records of the living categories among `ids`; the others are to be deleted."""
+    living = await by_id(Category, ids)
+    tree = await _with_parents(living)
+    return Batch(
+        [_record(category, tree) for category in living.values()],
+        [str(each) for each in ids if each not in living],
+    )
+
+
+def _record(category: Category, tree: dict[Id, Category]) -> Record:
+    return {
+        "objectID": str(category.id),
+        "name": category.name,
+        "slug": category.slug,
+        "shortDescription": category.short_description,
+        "longDescription": category.long_description,
+        "keywords": list(category.keywords),
+        "parentId": str(category.parent_id) if category.parent_id else None,
+        "parentCategory": _path_of_parents(category, tree),
+        "popular": category.popular,
+        "depth": category.depth,
+        "createdAt": instant(category.created_at),
+        "updatedAt": instant(category.updated_at),
+    }
+
+
+def _path_of_parents(category: Category, tree: dict[Id, Category]) -> str | None:
+    names: list[str] = []
+    seen = {category.id}
+    above = tree.get(category.parent_id) if category.parent_id else None
+    while above is not None and above.id not in seen:  # a ring in old data must not hang
+        seen.add(above.id)
+        names.append(above.name)
+        above = tree.get(above.parent_id) if above.parent_id else None
+    return _SEPARATOR.join(reversed(names)) or None
+
+
+async def _with_parents(categories: dict[Id, Category]) -> dict[Id, Category]:
+    """The categories and all above them, one query a level."""
+    tree = dict(categories)
+    wanted = _missing_parents(tree.values(), tree)
+    while wanted:
+        level = await by_id(Category, wanted)
+        tree |= level
+        wanted = _missing_parents(level.values(), tree)
+    return tree
+
+
+def _missing_parents(level: Collection[Category], tree: dict[Id, Category]) -> set[Id]:
+    return {each.parent_id for each in level if each.parent_id is not None and each.parent_id not in tree}
+
+
+async def _documents_of(object_ids: Sequence[str]) -> list[Id]:
+    return as_ids(object_ids)
+
+
+async def _below(category_ids: Sequence[Id]) -> set[Id]:
+    """All categories below these, whose paths bear their names."""
+    found: set[Id] = set()
+    level = set(category_ids)
+    while level:
+        children = await Category.find({"parentId": {"$in": list(level)}}).to_list()
+        level = {Id(child.id) for child in children if child.id is not None} - found
+        found |= level
+    return found
+
+
+CATEGORIES = SearchRecord("categories", Category, build, _documents_of, {"Category": _below})

@@ -1,0 +1,263 @@
+"""The Store: connects, wires and closes. The only place that knows every mechanism.
+
+What runs when, at a glance: entering connects MongoDB, binds the models and starts keeping their events in the outbox;
+Kafka, Redis and the search engine are reached when they are first asked for. Publishing, search sync and the like run
+as workers, which are handed what this module opens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+
+from docstore._store_servers import StoreServers
+from docstore.cache import CacheHelper
+from docstore.clients import (
+    KafkaPublisher,
+    KeyValue,
+    MongoProbe,
+    Ping,
+    Probe,
+    Publisher,
+    RedisKeyValue,
+    SearchIndex,
+    close_kafka_producer,
+    close_mongo_client,
+    close_redis,
+    connect_mongo,
+    ensure_topic,
+    make_kafka_consumer,
+)
+from docstore.documents import add_event_handler, bind, remove_event_handler, unbind
+from docstore.errors import DocstoreError, NotBound
+from docstore.models import ALL
+from docstore.outbox import InboxEntry, Outbox, OutboxEntry
+from docstore.settings import Settings
+from docstore.workers import Consumer, DeadLetter
+
+if TYPE_CHECKING:
+    from docstore.clients.algolia import AlgoliaIndex
+
+Client = AsyncMongoClient[dict[str, Any]]
+Database = AsyncDatabase[dict[str, Any]]
+
+_Closer = tuple[Callable[[Settings], object], Callable[[Settings], Awaitable[None]]]
+
+SYSTEM_MODELS: Final = (OutboxEntry, InboxEntry, DeadLetter)
+"""The rows that mechanisms keep for themselves; every Store binds them."""
+
+_outbox: Final = Outbox()
+_open: Final[list[Store]] = []
+
+
+class Store:
+    """A deployment, opened: ``async with Store.from_env() as store: ...``.
+
+    Entering needs MongoDB alone. Models are bound for the whole process; of several open Stores the one entered last
+    has them, and hands them back when it is left.
+
+    Args:
+        settings: those of the environment when None.
+        models: the documents to bind: `docstore.models.ALL` unless you add yours, ``(*ALL, Mine)``.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, models: Sequence[type[Any]] = ALL) -> None:
+        self._servers = StoreServers(settings if settings is not None else Settings.from_env())
+        self._models = (*models, *(each for each in SYSTEM_MODELS if each not in models))
+        self._opened: AsyncExitStack | None = None
+        self._client: Client | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @classmethod
+    def from_env(cls, env_file: Path | None = None, *, models: Sequence[type[Any]] = ALL) -> Self:
+        """A Store on the settings of the environment and, where given, of a file of ``NAME=value`` lines.
+
+        Raises:
+            SettingsError: settings are missing, malformed or contradict each other.
+        """
+        return cls(Settings.from_env(env_file), models=models)
+
+    async def __aenter__(self) -> Self:
+        """Open: see the class.
+
+        Raises:
+            ServerUnavailable: MongoDB does not answer; names the host, the setting and what to check.
+            ServiceError: it refuses the login.
+            MissingExtra, EmbeddedServerError: DB_METHOD=EMBEDDED, and its server does not start.
+        """
+        if self._opened is not None:
+            raise DocstoreError("This Store is open already.", hint="Make another Store.")
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._servers.close)
+            settings = await self._servers.need("mongodb")
+            stack.push_async_callback(self._close_clients)
+            self._client = await connect_mongo(settings)
+            stack.push_async_callback(self._leave)
+            await self._arrive()
+            self._opened = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        stack, self._opened = self._opened, None
+        if stack is not None:
+            await _to_the_end(stack.aclose())
+            self._client = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, with the addresses of embedded servers that are in use."""
+        return self._servers.settings
+
+    @property
+    def models(self) -> tuple[type[Any], ...]:
+        """Every bound model: the given ones, then the mechanisms' own rows (`SYSTEM_MODELS`)."""
+        return self._models
+
+    @property
+    def client(self) -> Client:
+        """The raw client, as `get_mongo_client` hands it out: unguarded.
+
+        Raises:
+            NotBound: the Store is not open.
+        """
+        if self._client is None:
+            raise NotBound("This Store is not open.", hint="Use it inside `async with store: ...`.")
+        return self._client
+
+    @property
+    def database(self) -> Database:
+        """The raw database: unguarded, for migrations, backup and operations.
+
+        Raises:
+            NotBound: the Store is not open.
+        """
+        return self.client[self.settings.effective_database_name]
+
+    async def publisher(self) -> Publisher:
+        """Kafka, for sending; connects with the first message.
+
+        Raises:
+            NotBound: the Store is not open.
+        """
+        return await self._kafka()
+
+    async def key_value(self) -> KeyValue:
+        """Redis; connects with the first command. Raises as `publisher`."""
+        return await self._redis()
+
+    async def search_index(self) -> SearchIndex:
+        """The search engine; connects with the first request. Raises as `publisher`."""
+        return await self._algolia()
+
+    async def cache(self, namespace: str = "cache") -> CacheHelper:
+        """A cache in Redis whose keys begin with ``<namespace>-``. Raises as `publisher`."""
+        return CacheHelper(await self.key_value(), namespace)
+
+    @asynccontextmanager
+    async def make_consumer(self, group: str, topics: Sequence[str]) -> AsyncIterator[Consumer]:
+        """A started Kafka consumer for the length of the block, for `run_consumer`.
+
+        Topics that are missing are created. Offsets are committed by hand alone; a new group starts at the earliest
+        message.
+
+        Raises:
+            ServerUnavailable: no broker answers.
+            ServiceError: a topic is missing and cannot be created.
+        """
+        settings = await self._need("kafka")
+        for topic in topics:
+            await ensure_topic(topic, settings=settings)
+        async with make_kafka_consumer(group, topics, settings) as consumer:
+            yield consumer
+
+    def probes(self) -> tuple[Probe, ...]:
+        """One probe for each server; asking it opens what it asks for."""
+        return (
+            _LazyProbe("mongodb", self._mongo),
+            _LazyProbe("redis", self._redis),
+            _LazyProbe("kafka", self._kafka),
+            _LazyProbe("algolia", self._algolia),
+        )
+
+    async def _mongo(self) -> MongoProbe:
+        return MongoProbe(await self._need("mongodb"))
+
+    async def _redis(self) -> RedisKeyValue:
+        return RedisKeyValue(await self._need("redis"))
+
+    async def _kafka(self) -> KafkaPublisher:
+        return KafkaPublisher(await self._need("kafka"))
+
+    async def _algolia(self) -> AlgoliaIndex:
+        from docstore.clients.algolia import AlgoliaIndex
+
+        return AlgoliaIndex(await self._need("algolia"))
+
+    async def _need(self, service: str) -> Settings:
+        _ = self.client  # says so when the Store is not open
+        return await self._servers.need(service)
+
+    async def _arrive(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        # A Store whose loop ended without leaving it is past caring.
+        _open[:] = [each for each in _open if each._loop is not None and not each._loop.is_closed()]
+        if not _open:
+            add_event_handler(_outbox)
+        _open.append(self)
+        await bind(self.database, self._models)
+
+    async def _leave(self) -> None:
+        if self in _open:
+            _open.remove(self)
+        if _open:
+            await bind(_open[-1].database, _open[-1].models)
+        else:
+            remove_event_handler(_outbox)
+            unbind(self._models)
+
+    async def _close_clients(self) -> None:
+        """Close the shared clients, but for those that another open Store shares."""
+        from docstore.clients.algolia import close_search_clients
+
+        mine = self.settings
+        others = [each.settings for each in _open if each._loop is self._loop]
+        closers: tuple[_Closer, ...] = (
+            (lambda of: of.algolia_hosts or of.algolia_app_id, close_search_clients),
+            (lambda of: of.redis_dsn, close_redis),
+            (lambda of: of.kafka_bootstrap, close_kafka_producer),
+            (lambda of: (of.database_url_local, of.database_url), close_mongo_client),
+        )
+        async with AsyncExitStack() as closing:  # the rest is closed even when one fails
+            for address, close in closers:
+                if address(mine) and all(address(other) != address(mine) for other in others):
+                    closing.push_async_callback(close, mine)
+
+
+class _LazyProbe:
+    """A probe of a server that is opened when it is asked."""
+
+    def __init__(self, name: str, open_it: Callable[[], Awaitable[Probe]]) -> None:
+        self.name = name
+        self._open_it = open_it
+
+    async def ping(self) -> Ping:
+        return await (await self._open_it()).ping()
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await `work` until it is done, also when cancelled meanwhile; a second cancellation ends it."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

@@ -1,0 +1,28 @@
+"""Workers: what runs beside a backend and lets effects follow from events.
+
+Owns consuming messages (manual commits, retries, dead letters) and one worker for each effect: newsletters, ratings,
+search records, and the outbox's relay. A worker is handed what it needs and knows no Store.
+"""
+
+from docstore.workers.consuming import Consumer, run_consumer
+from docstore.workers.dead_letters import DeadLetter
+from docstore.workers.messages import BatchWorker, Message, Worker
+from docstore.workers.newsletter import NewsletterWorker, recipients_of
+from docstore.workers.ratings import RatingChanged, RatingsWorker
+from docstore.workers.relay import RelayWorker
+from docstore.workers.search import SearchWorker
+
+__all__ = [
+    "BatchWorker",
+    "Consumer",
+    "DeadLetter",
+    "Message",
+    "NewsletterWorker",
+    "RatingChanged",
+    "RatingsWorker",
+    "RelayWorker",
+    "SearchWorker",
+    "Worker",
+    "recipients_of",
+    "run_consumer",
+]

@@ -1,0 +1,213 @@
+"""Newsletters: a published newsletter post becomes one delivery to each subscribed member.
+
+Deliveries are written in batches, each in one transaction with the ``newsletter.send`` event that hands it to the
+sender. Who was written before is left out, so a worker that died half-way goes on where it was.
+"""
+
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, ClassVar, Final
+
+from pydantic import JsonValue, ValidationError
+
+from docstore.documents import Event, PydanticObjectId, emit, run_in_transaction, utc_now
+from docstore.errors import UniqueViolation
+from docstore.models import (
+    EmailRecipient,
+    EmailSend,
+    Member,
+    Newsletter,
+    NewsletterAudience,
+    Post,
+    PostPublished,
+    PostStatus,
+    User,
+)
+from docstore.outbox import handle_once, was_handled
+from docstore.workers.events import event_in
+from docstore.workers.messages import Message
+
+BATCH: Final = 500
+DEFAULT_SENDER: Final = "newsletter@localhost"
+
+_log = logging.getLogger("docstore.workers")
+
+
+class NewsletterBatch(Event):
+    """Deliveries that are to be sent now, some of one newsletter's. The aggregate is the EmailSend."""
+
+    name: ClassVar[str] = "newsletter.send"
+    collection: ClassVar[str] = "EmailSend"
+
+    post_id: PydanticObjectId
+    subject: str
+    from_email: str
+    recipients: tuple[dict[str, JsonValue], ...]
+
+
+class NewsletterWorker:
+    """Consumes ``post.published``.
+
+    A post is sent once, however often it is published. One that is no newsletter, is gone, or is not published any
+    more when its turn comes is passed over. Deleting the EmailSend calls a newsletter off.
+
+    Args:
+        from_email: the sender's address, as recorded and as handed to the sender.
+        batch: deliveries in one transaction and one message.
+    """
+
+    group: ClassVar[str] = "docstore-newsletter"
+    topics: ClassVar[tuple[str, ...]] = (PostPublished.name,)
+
+    def __init__(self, *, from_email: str = DEFAULT_SENDER, batch: int = BATCH) -> None:
+        self._from_email = from_email
+        self._batch = batch
+
+    async def handle(self, message: Message) -> None:
+        """Write the deliveries of the post that was published.
+
+        Raises:
+            ValidationFailed: the message is no post.published.
+        """
+        event = event_in(message, PostPublished)
+        if not event.is_newsletter or (message.event_id and await was_handled(self.group, message.event_id)):
+            return
+        post = await Post.get(event.aggregate_id)
+        if post is None or post.status is not PostStatus.PUBLISHED:
+            _log.info("Post %s is not published any more; its newsletter is not sent.", event.aggregate_id)
+            return
+        send = await self._open_send(post)
+        if send.is_deleted:
+            _log.info("The newsletter of post %s was called off.", post.id)
+            return
+        if send.sent_at is None:
+            await self._deliver(post, send)
+
+        async def finish() -> None:
+            await _finish(post, send)
+
+        if message.event_id:
+            await handle_once(self.group, message.event_id, finish)
+        else:
+            await run_in_transaction(finish)
+
+    async def _open_send(self, post: Post) -> EmailSend:
+        # The id follows from the post, so whoever comes second finds the first one's.
+        send_id = PydanticObjectId(hashlib.sha256(f"newsletter of post {post.id}".encode()).digest()[:12])
+        known = await _send_with(send_id)
+        if known is not None:
+            return known
+        send: EmailSend = EmailSend(id=send_id, post_id=post.id, subject=post.title, from_email=self._from_email)
+        try:
+            await send.insert()
+        except UniqueViolation:
+            known = await _send_with(send_id)
+            if known is None:
+                raise
+            return known
+        return send
+
+    async def _deliver(self, post: Post, send: EmailSend) -> None:
+        batch: list[Member] = []
+        async for member in recipients_of(post):
+            batch.append(member)
+            if len(batch) >= self._batch:
+                await _write_deliveries(post, send, batch)
+                batch = []
+        if batch:
+            await _write_deliveries(post, send, batch)
+
+
+async def _send_with(send_id: PydanticObjectId) -> EmailSend | None:
+    found: EmailSend | None = await EmailSend.with_deleted.get(send_id)
+    return found
+
+
+async def recipients_of(post: Post) -> AsyncIterator[Member]:
+    """The members a newsletter post goes to, in no order.
+
+    Every member who has not unsubscribed; and where the post's newsletter (the Newsletter that bears the name of its
+    `newsletter_type`, in any of the usual cases) has an audience, of those only who is a subscribed User of it, by
+    e-mail.
+    """
+    audience = await _audience_of(post)
+    async for member in Member.find({"unsubscribed": {"$in": [False, None]}}):
+        if member.email and (audience is None or member.email.lower() in audience):
+            yield member
+
+
+async def _audience_of(post: Post) -> frozenset[str] | None:
+    """The e-mail addresses a newsletter is limited to; None when it has no audience."""
+    if post.newsletter_type is None:
+        return None
+    kind = post.newsletter_type.value
+    newsletter = await Newsletter.find_one({"name": {"$in": [kind, kind.lower(), kind.capitalize()]}})
+    if newsletter is None:
+        return None
+    rows = [row async for row in NewsletterAudience.find({"newsletterId": newsletter.id})]
+    if not rows:
+        return None
+    subscribed = [row.user_id for row in rows if row.subscribed]
+    emails: set[str] = set()
+    for start in range(0, len(subscribed), BATCH):
+        users = User.find({"_id": {"$in": subscribed[start : start + BATCH]}})
+        emails |= {user.email.lower() async for user in users if user.email}
+    return frozenset(emails)
+
+
+async def _write_deliveries(post: Post, send: EmailSend, members: Sequence[Member]) -> None:
+    """Write the deliveries of a batch that are not there yet, with the event that hands them on."""
+
+    async def write() -> None:
+        wanted = _deliveries(send, members)
+        there = EmailRecipient.find({"emailSendId": send.id, "email": {"$in": list(wanted)}})
+        for known in await there.to_list():
+            wanted.pop(known.email, None)
+        if not wanted:
+            return
+        fresh = list(wanted.values())
+        await EmailRecipient.insert_many(fresh)
+        await emit(
+            NewsletterBatch(
+                aggregate_id=_stored_id(send),
+                post_id=_stored_id(post),
+                subject=send.subject,
+                from_email=send.from_email,
+                recipients=tuple(
+                    {"recipientId": str(each.id), "email": each.email, "memberId": str(each.member_id)}
+                    for each in fresh
+                ),
+            )
+        )
+
+    await run_in_transaction(write)
+
+
+def _deliveries(send: EmailSend, members: Sequence[Member]) -> dict[str, EmailRecipient]:
+    deliveries: dict[str, EmailRecipient] = {}
+    for member in members:
+        try:
+            delivery = EmailRecipient(email_send_id=_stored_id(send), member_id=member.id, email=member.email)
+        except ValidationError:
+            # An old record; one bad address must not keep the newsletter from everybody else.
+            _log.warning("Member %s has no valid e-mail address, and gets no newsletter.", member.id)
+            continue
+        deliveries.setdefault(delivery.email, delivery)
+    return deliveries
+
+
+async def _finish(post: Post, send: EmailSend) -> None:
+    """Say that everybody is written; the first to say so counts them on the post."""
+    now = utc_now()
+    done = await EmailSend.get_pymongo_collection().update_one(
+        {"_id": send.id, "sentAt": None}, {"$set": {"sentAt": now}}
+    )
+    if done.modified_count:
+        total = await EmailRecipient.find({"emailSendId": send.id}).count()
+        await Post.get_pymongo_collection().update_one({"_id": post.id}, {"$set": {"emailsSent": total}})
+
+
+def _stored_id(document: Any) -> PydanticObjectId:
+    assert document.id is not None
+    return PydanticObjectId(document.id)

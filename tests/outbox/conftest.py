@@ -1,0 +1,35 @@
+"""A publisher that keeps what it is given, and fails when told to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+
+@dataclass
+class RecordingPublisher:
+    """A double of Kafka. `fault` is asked before each message; what it returns is raised."""
+
+    sent: list[tuple[str, bytes | None, dict[str, Any], dict[str, str]]] = field(default_factory=list)
+    fault: Callable[[str, bytes | None, dict[str, Any]], BaseException | None] = lambda topic, key, body: None
+
+    async def publish(
+        self, topic: str, *, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]] = ()
+    ) -> None:
+        body = json.loads(value)
+        error = self.fault(topic, key, body)
+        if error is not None:
+            raise error
+        self.sent.append((topic, key, body, {name: text.decode() for name, text in headers}))
+
+    def bodies(self, topic: str) -> list[dict[str, Any]]:
+        return [body for sent_to, _, body, _ in self.sent if sent_to == topic]
+
+
+@pytest.fixture
+def publisher() -> RecordingPublisher:
+    return RecordingPublisher()

@@ -1,0 +1,229 @@
+"""The relay publishes everything at least once, a key's events in order, whatever fails in between."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+
+from docstore.documents import Event, emit, utc_now
+from docstore.errors import OperationTimeout, ServerUnavailable, ServiceError
+from docstore.outbox import EntryStatus, OutboxEntry, Relay
+from docstore.outbox.claims import claim_due
+from docstore.outbox.relay import MAX_REFUSALS
+from docstore.store import Store
+
+RecordingPublisher = Any
+"""The double in conftest.py."""
+
+
+class Step(Event):
+    name: ClassVar[str] = "test.step"
+    collection: ClassVar[str] = "Test"
+
+    number: int
+
+
+async def steps(key: str, *numbers: int) -> None:
+    await emit(*(Step(aggregate_id=key, number=number) for number in numbers))
+
+
+async def make_due() -> None:
+    """Let every waiting row be due, as after its pause."""
+    await OutboxEntry.find({"status": "PENDING"}).update({"$set": {"nextAttemptAt": utc_now()}})
+
+
+def numbers(publisher: RecordingPublisher, key: str) -> list[Any]:
+    return [body["number"] for body in publisher.bodies("test.step") if body["aggregateId"] == key]
+
+
+async def test_rows_are_published_in_order_and_marked(store: Store, publisher: RecordingPublisher) -> None:
+    for number in range(5):
+        await steps("a", number)
+        await steps("b", number)
+    report = await Relay(publisher).run_once()
+    assert (report.published, report.failed, report.pending) == (10, 0, 0)
+    assert numbers(publisher, "a") == numbers(publisher, "b") == [0, 1, 2, 3, 4]
+    row = await OutboxEntry.find_one()
+    assert row is not None
+    assert (row.status, row.lease_owner) == (EntryStatus.PUBLISHED, None)
+    assert row.published_at is not None
+    again = await Relay(publisher).run_once()
+    assert (again.published, again.pending) == (0, 0)
+
+
+async def test_a_limit_leaves_the_rest_in_order(store: Store, publisher: RecordingPublisher) -> None:
+    await steps("a", *range(10))
+    relay = Relay(publisher)
+    assert (await relay.run_once(limit=4)).pending == 6
+    assert (await relay.run_once(limit=4)).pending == 2
+    assert (await relay.run_once(limit=4)).pending == 0
+    assert numbers(publisher, "a") == list(range(10))
+
+
+async def test_a_key_stops_at_its_first_failure_and_the_others_go_on(
+    store: Store, publisher: RecordingPublisher
+) -> None:
+    await steps("a", 0, 1, 2)
+    await steps("b", 0, 1, 2)
+    publisher.fault = lambda topic, key, body: (
+        ServiceError("refused") if (body["aggregateId"], body["number"]) == ("a", 1) else None
+    )
+    relay = Relay(publisher)
+    report = await relay.run_once()
+    assert (report.published, report.failed, report.pending) == (4, 1, 2)
+    assert numbers(publisher, "a") == [0]
+    failed = await OutboxEntry.find_one({"key": "a", "attempts": 1})
+    assert failed is not None
+    assert failed.last_error == "refused"
+    assert failed.next_attempt_at > utc_now()
+
+    # A later event must not overtake it, though it is due itself.
+    await steps("a", 3)
+    publisher.fault = lambda topic, key, body: None
+    assert (await relay.run_once()).published == 0
+    await make_due()
+    assert (await relay.run_once()).published == 3
+    assert numbers(publisher, "a") == [0, 1, 2, 3]
+
+
+async def test_what_is_refused_too_often_is_dead_and_lets_the_others_pass(
+    store: Store, publisher: RecordingPublisher
+) -> None:
+    await steps("a", 0, 1)
+    publisher.fault = lambda topic, key, body: ServiceError("too large") if body["number"] == 0 else None
+    relay = Relay(publisher)
+    for _ in range(MAX_REFUSALS):
+        await make_due()
+        await relay.run_once()
+    dead = await OutboxEntry.find({"status": EntryStatus.DEAD.value}).to_list()
+    assert [row.payload["number"] for row in dead] == [0]
+    assert dead[0].attempts == MAX_REFUSALS
+    await relay.run_once()
+    assert numbers(publisher, "a") == [1]
+
+
+@pytest.mark.parametrize("error", [ServerUnavailable("away"), OperationTimeout("no answer")])
+async def test_a_broker_that_is_away_kills_nothing(
+    store: Store, publisher: RecordingPublisher, error: Exception
+) -> None:
+    await steps("a", 0)
+    publisher.fault = lambda topic, key, body: error
+    relay = Relay(publisher)
+    for _ in range(MAX_REFUSALS + 3):
+        await make_due()
+        assert (await relay.run_once()).pending == 1
+    publisher.fault = lambda topic, key, body: None
+    await make_due()
+    assert (await relay.run_once()).pending == 0
+    assert numbers(publisher, "a") == [0]
+
+
+async def test_a_broker_that_is_away_is_not_asked_for_every_key(store: Store, publisher: RecordingPublisher) -> None:
+    for key in range(100):
+        await steps(f"k{key}", 0)
+    asked = 0
+
+    def away(topic: str, key: bytes | None, body: dict[str, Any]) -> Exception:
+        nonlocal asked
+        asked += 1
+        return ServerUnavailable("away")
+
+    publisher.fault = away
+    report = await Relay(publisher).run_once()
+    assert asked == report.failed
+    assert asked <= 32
+    assert report.pending == 100
+
+
+async def test_a_relay_that_died_before_marking_is_made_good(store: Store, publisher: RecordingPublisher) -> None:
+    await steps("a", 0, 1)
+    # Claimed by a relay that sends, and is then gone without a trace.
+    dead = await claim_due("dead-relay", timedelta(seconds=0.3), 10)
+    assert len(dead.groups[0]) == 2
+    assert (await Relay(publisher).run_once()).published == 0
+    await asyncio.sleep(0.35)
+    assert (await Relay(publisher).run_once()).published == 2
+    assert numbers(publisher, "a") == [0, 1]
+
+
+async def test_a_cancelled_run_marks_what_it_sent(store: Store, publisher: RecordingPublisher) -> None:
+    await steps("a", 0, 1, 2)
+    reached = asyncio.Event()
+    publish = publisher.publish
+
+    async def hang_on_the_second(topic: str, **message: Any) -> None:
+        if publisher.sent:
+            reached.set()
+            await asyncio.sleep(60)
+        await publish(topic, **message)
+
+    publisher.publish = hang_on_the_second
+    run = asyncio.create_task(Relay(publisher, lease=timedelta(seconds=1)).run_once())
+    await reached.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    marked = await OutboxEntry.find({"status": "PUBLISHED"}).to_list()
+    assert [row.payload["number"] for row in marked] == [0]
+
+
+async def test_relays_side_by_side_send_each_row_once_and_keep_order(
+    store: Store, publisher: RecordingPublisher
+) -> None:
+    for number in range(8):
+        for key in "abcdef":
+            await steps(key, number)
+    stop = asyncio.Event()
+    relays = [asyncio.create_task(Relay(publisher).run(stop, poll_s=0.02)) for _ in range(3)]
+    async with asyncio.timeout(30):
+        while await OutboxEntry.find({"status": "PENDING"}).count():
+            await asyncio.sleep(0.05)
+    stop.set()
+    await asyncio.gather(*relays)
+    assert len(publisher.sent) == 48
+    for key in "abcdef":
+        assert numbers(publisher, key) == list(range(8))
+
+
+async def test_an_error_of_the_database_is_raised_as_it_is(
+    store: Store, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*args: Any, **kwargs: Any) -> None:
+        raise ServerUnavailable("MongoDB is away")
+
+    monkeypatch.setattr("docstore.outbox.relay.mark_failed", fail)
+    await steps("a", 0)
+    await steps("b", 0)
+    publisher.fault = lambda topic, key, body: ServiceError("refused") if key == b"a" else None
+    with pytest.raises(ServerUnavailable, match="MongoDB is away"):
+        await Relay(publisher).run_once()
+    assert numbers(publisher, "b") == [0]
+    assert await OutboxEntry.find({"key": "b", "status": "PUBLISHED"}).count() == 1
+
+
+async def test_run_goes_on_after_an_error(
+    store: Store, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = Relay(publisher)
+    once = relay.run_once
+    calls = 0
+
+    async def fail_first(limit: int = 500) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise ServerUnavailable("MongoDB is away")
+        return await once(limit)
+
+    monkeypatch.setattr(relay, "run_once", fail_first)
+    await steps("a", 0)
+    stop = asyncio.Event()
+    running = asyncio.create_task(relay.run(stop, poll_s=0.02))
+    async with asyncio.timeout(20):
+        while not publisher.sent:
+            await asyncio.sleep(0.05)
+    stop.set()
+    await running
