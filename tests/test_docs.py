@@ -89,7 +89,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 def command_names() -> set[str]:
     import typer
 
-    from docstore.cli import app
+    from docstore.cli.app import app
 
     group = typer.main.get_command(app)
     return set(group.list_commands(None))  # type: ignore[attr-defined, arg-type]  # a group, and it ignores the context

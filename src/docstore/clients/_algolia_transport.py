@@ -12,6 +12,7 @@ What the driver does, and what is done about it here:
 from __future__ import annotations
 
 import ipaddress
+import time
 import warnings
 from contextvars import ContextVar
 from urllib.parse import urlsplit
@@ -110,7 +111,8 @@ class _SteadyTransporter(Transporter):
         marked = False
         for host in self._everyone():
             if host.up and host.url.strip("[]") == error.host and host.port in (None, error.port):
-                host.up = False
+                # Without a time of last use the driver would take it back at once.
+                host.up, host.last_use = False, time.time()
                 marked = True
         return marked
 
@@ -120,7 +122,7 @@ def _keep_large_body(request_options: RequestOptions) -> None:
     if isinstance(body, str) and len(body) > _LARGE_BODY:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
-            request_options.data = StringPayload(body)
+            request_options.data = StringPayload(body)  # type: ignore[assignment]  # handed on as it is
 
 
 def _host(url: str) -> Host:

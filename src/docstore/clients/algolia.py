@@ -127,9 +127,7 @@ class AlgoliaIndex:
             lambda client: client.search_single_index_with_http_info(name, params),
             client=get_search_client,
         )
-        return SearchPage(
-            found["hits"], found["nbHits"], found["page"], found["nbPages"], found.get("facets") or {}
-        )
+        return SearchPage(found["hits"], found["nbHits"], found["page"], found["nbPages"], found.get("facets") or {})
 
     async def get_object(self, index: str, object_id: str) -> dict[str, JsonValue] | None:
         """One record, or None when it or its index does not exist."""
@@ -231,9 +229,7 @@ class AlgoliaIndex:
 
     async def _browse_page(self, name: str, params: Json) -> Json:
         try:
-            return await self._ask(
-                f"browse index {name!r}", lambda client: client.browse_with_http_info(name, params)
-            )
+            return await self._ask(f"browse index {name!r}", lambda client: client.browse_with_http_info(name, params))
         except StatusError as error:
             if error.status == 404:
                 return {"hits": []}
@@ -250,9 +246,7 @@ class AlgoliaIndex:
 
         await wait_for_task(is_published, name, self._task_timeout_s)
 
-    async def _ask(
-        self, what: str, send: Send, *, client: Callable[[Settings], SearchClient] | None = None
-    ) -> Json:
+    async def _ask(self, what: str, send: Send, *, client: Callable[[Settings], SearchClient] | None = None) -> Json:
         """Send a request, again while no host can be reached, and parse its answer."""
         if client is None:
             # Search keys seldom may browse or read settings; the write key may, where there is one.

@@ -5,7 +5,7 @@ Owns soft delete, stamps, references, state machines, transactions and events. D
 """
 
 from docstore.documents.base import Document, StoredDocument, SubDocument, SystemDocument
-from docstore.documents.binding import bind
+from docstore.documents.binding import bind, unbind
 from docstore.documents.changes import Change, ChangeKind, DocumentChanged
 from docstore.documents.driver_errors import translated
 from docstore.documents.events import Event, EventHandler, add_event_handler, emit, remove_event_handler
@@ -75,6 +75,7 @@ __all__ = [
     "transaction",
     "transactional",
     "translated",
+    "unbind",
     "unique",
     "utc_now",
 ]

@@ -10,6 +10,7 @@ import beanie
 from beanie.odm.actions import ActionDirections, ActionRegistry, EventTypes, wrap_with_actions
 from beanie.odm.bulk import BulkWriter
 from beanie.odm.fields import DeleteRules, WriteRules
+from beanie.odm.settings.document import DocumentSettings
 from beanie.odm.utils.dump import get_dict
 from beanie.odm.utils.self_validation import validate_self_before
 from beanie.odm.utils.state import save_state_after
@@ -50,6 +51,14 @@ def storage_name(attribute: str) -> str:
     if attribute == "id":
         return "_id"
     return attribute if attribute == "revision_id" else to_camel(attribute)
+
+
+def _not_bound(model: type) -> NotBound:
+    return NotBound(
+        f"{model.__name__} is not bound to a database.",
+        hint="Open a Store first: async with Store.from_env(models=(*ALL, Mine)) as store: ...",
+        collection=model.__name__,
+    )
 
 
 @lru_cache(maxsize=64)
@@ -126,15 +135,22 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         Raises:
             NotBound: no Store has bound the model.
         """
-        settings = cls._document_settings
-        collection = settings.pymongo_collection if settings is not None else None
+        collection = cls.get_settings().pymongo_collection
         if not isinstance(collection, GuardedCollection):
-            raise NotBound(
-                f"{cls.__name__} is not bound to a database.",
-                hint="Open a Store first: async with Store.from_env(models=(*ALL, Mine)) as store: ...",
-                collection=cls.__name__,
-            )
+            raise _not_bound(cls)
         return collection
+
+    @classmethod
+    def get_settings(cls) -> DocumentSettings:
+        """Beanie's settings of this very class, not of a parent that is bound.
+
+        Raises:
+            NotBound: no Store has bound the model.
+        """
+        settings: DocumentSettings | None = vars(cls).get("_document_settings")
+        if settings is None:
+            raise _not_bound(cls)
+        return settings
 
     @classmethod
     def stored_name(cls, attribute: str) -> str:

@@ -49,6 +49,14 @@ async def bind(database: AsyncDatabase[dict[str, Any]], models: Sequence[type[An
     return guarded
 
 
+def unbind(models: Sequence[type[Any]]) -> None:
+    """Forget the database of `models`: from now on their queries raise NotBound."""
+    for model in models:
+        if issubclass(model, StoredDocument) and "_document_settings" in vars(model):
+            del model._document_settings
+    use_client(None)
+
+
 def _policy(model: type[Any]) -> Policy:
     if not issubclass(model, StoredDocument):
         return Policy()

@@ -10,8 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import SchemaValidator
+from pydantic_core.core_schema import CoreConfig
 
 from docstore.documents.fields import STORED
+from docstore.documents.guard.predicate import DELETED_STATUS
 
 
 def looks_stored(value: object) -> bool:
@@ -35,7 +37,9 @@ def hydrate(model: type[BaseModel], stored: Mapping[str, Any]) -> Any:
 @lru_cache(maxsize=1024)
 def lenient_validator(model: Any) -> SchemaValidator:
     """The model's validator with every required field, nested ones too, made optional: None when missing."""
-    return SchemaValidator(_with_optional_fields(model.__pydantic_core_schema__))
+    config = CoreConfig(title=model.__name__, hide_input_in_errors=True)
+    # Not pydantic's prebuilt validators: those of nested classes would come back with their required fields.
+    return SchemaValidator(_with_optional_fields(model.__pydantic_core_schema__), config, _use_prebuilt=False)
 
 
 def _with_optional_fields(schema: Any) -> Any:
@@ -57,6 +61,8 @@ def _optional(field: Any) -> Any:
 
 
 def _is_null(error: Any) -> bool:
+    if error["loc"] == ("status",) and error.get("input") == DELETED_STATUS:
+        return True  # an old mark of deletion, on a model whose own states know no deletion
     return error["type"] != "missing" and error.get("input") is None
 
 

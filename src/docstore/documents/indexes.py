@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from bson import ObjectId
@@ -46,7 +47,7 @@ class Index:
         partial: dict[str, Any] = {}
         if self.unique:
             options["unique"] = True
-            partial |= LIVING_KEYS
+            partial |= {**LIVING_KEYS, **_living_statuses(model)}
         for attribute in self.when_set:
             stored, _ = _key(model, attribute)
             partial[stored] = _set_condition(model, attribute)
@@ -87,7 +88,9 @@ def declared_indexes(model: type[BaseModel]) -> tuple[Index, ...]:
     A reference without an index would make a cascade or an include read the whole collection.
     """
     declared: tuple[Index, ...] = tuple(getattr(model, "indexes", ()))
-    leading = {each.attributes[0].lstrip("-") for each in declared if not each.when_set and not each.where}
+    # A unique index is partial: what the trash refers to is not in it, and not every planner proves its condition.
+    plain = [each for each in declared if not (each.unique or each.when_set or each.where)]
+    leading = {each.attributes[0].lstrip("-") for each in plain}
     derived = tuple(
         Index((reference.attribute,), serves=f"documents of one {reference.target}: include, cascade")
         for reference in references_of(model)
@@ -105,6 +108,15 @@ def _key(model: type[BaseModel], attribute: str) -> tuple[str, int]:
             hint=f"Its attributes are {', '.join(model.model_fields)}.",
         )
     return info.alias or name, DESCENDING if attribute.startswith("-") else ASCENDING
+
+
+def _living_statuses(model: type[BaseModel]) -> dict[str, Any]:
+    """The statuses that do not mark a deletion, where the model's own status can."""
+    info = model.model_fields.get("status")
+    states = info.annotation if info is not None else None
+    if not (isinstance(states, type) and issubclass(states, Enum) and "DELETED" in states.__members__):
+        return {}
+    return {"status": {"$in": [*(state.value for state in states if state.name != "DELETED"), None]}}
 
 
 def _set_condition(model: type[BaseModel], attribute: str) -> dict[str, Any]:

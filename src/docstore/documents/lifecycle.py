@@ -23,10 +23,10 @@ from pymongo.errors import DuplicateKeyError
 
 from docstore.documents.driver_errors import duplicate_fields, translated
 from docstore.documents.fields import utc_now
-from docstore.documents.guard.predicate import Scope, is_deleted_document
+from docstore.documents.guard.predicate import LIVING, Scope, is_deleted_document
 from docstore.documents.guard.trash import purge_matching, restore_matching
 from docstore.documents.hydration import lenient_validator
-from docstore.documents.transactions import ambient_session, current_transaction
+from docstore.documents.transactions import current_transaction
 from docstore.errors import (
     DeletedDocument,
     DocumentError,
@@ -194,7 +194,7 @@ async def restore_document(document: "Document", session: Session) -> None:
     try:
         await restore_matching(everything, {"_id": document.id}, status=model._status_after_restore(), session=session)
     except DuplicateKeyError as error:
-        raise await _restore_conflict(document, error, session) from error
+        raise await _restore_conflict(document, error) from error
     stored = await model.get_pymongo_collection().find_one({"_id": document.id}, session=session)
     if stored is None:
         raise await why_missing(document, session)
@@ -235,13 +235,14 @@ async def why_missing(document: "StoredDocument", session: Session) -> DocumentE
     return _stale(type(document))
 
 
-async def _restore_conflict(document: "Document", error: DuplicateKeyError, session: Session) -> RestoreConflict:
+async def _restore_conflict(document: "Document", error: DuplicateKeyError) -> RestoreConflict:
     model = type(document)
     names = duplicate_fields(error)
-    collection = model.get_pymongo_collection()
-    deleted = await collection.in_scope(Scope.ALL).find_one({"_id": document.id}) or {}
+    # Read outside the transaction, which the duplicate key has aborted.
+    plain = model.get_pymongo_collection().raw
+    deleted = await plain.find_one({"_id": document.id}) or {}
     wanted = {name: deleted.get(name) for name in names}
-    rival = await collection.find_one(wanted, {"_id": 1}) if wanted and not _in_transaction(session) else None
+    rival = await plain.find_one({**wanted, **LIVING}, {"_id": 1}) if wanted else None
     held = f", held by the living {rival['_id']}" if rival else ""
     fields = " and ".join(names) or "a unique index"
     return RestoreConflict(
@@ -250,11 +251,6 @@ async def _restore_conflict(document: "Document", error: DuplicateKeyError, sess
         collection=model.__name__,
         field=fields,
     )
-
-
-def _in_transaction(session: Session) -> bool:
-    # A duplicate key has aborted the server's transaction: nothing can be read in it any more.
-    return ambient_session(session) is not None
 
 
 async def _before_update(document: "StoredDocument", arguments: list[Any], skip: list[Any]) -> list[Any]:

@@ -12,6 +12,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.results import UpdateResult
 
 from docstore.documents.driver_errors import MissingDocument, translated
+from docstore.documents.fields import utc_now
 from docstore.documents.guard.trash import purge_matching, restore_matching
 from docstore.documents.transactions import ambient_session
 
@@ -103,6 +104,7 @@ class FindOneDocument(FindOne[ResultT]):
         """
         self.set_session(session=session)
         model: Any = self.document_model
+        document.updated_at = utc_now()
         fields: Mapping[str, Any] = document._fields_to_set()
         if bulk_writer is not None:
             bulk_writer.add_operation(model, UpdateOneRequest(self.get_filter_query(), {"$set": fields}))

@@ -29,8 +29,10 @@ class Trash(Generic[D]):
 
     def __getattr__(self, name: str) -> Any:
         # What Beanie's queries ask a model for, and its fields. A method of the model would act on the living.
-        if not name.startswith("__") and (
-            name.startswith(("_", "get_", "model_")) or name in _OF_THE_MODEL or name in self._model.model_fields
+        if (
+            not name.startswith("__")
+            and name not in ("_model", "_scope")
+            and (name.startswith(("_", "get_", "model_")) or name in _OF_THE_MODEL or name in self._model.model_fields)
         ):
             return getattr(self._model, name)
         raise AttributeError(

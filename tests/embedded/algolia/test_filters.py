@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,10 +141,9 @@ def test_reads_back_what_is_written(node: Node) -> None:
 
 @given(st.text(alphabet="abAND ORNT:<>=!()\"'\\0.5-_score", max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
+    # Anything but a refusal fails the test.
+    with suppress(FilterSyntaxError):
         parse_filters(text)
-    except FilterSyntaxError as error:
-        assert str(error)
 
 
 @given(_trees)

@@ -39,9 +39,7 @@ async def sorted_index(client: SearchClient, index: str, fill: Fill) -> str:
     return index
 
 
-async def test_replicas_follow_their_primary_in_their_own_order(
-    client: SearchClient, sorted_index: str
-) -> None:
+async def test_replicas_follow_their_primary_in_their_own_order(client: SearchClient, sorted_index: str) -> None:
     await client.save_objects(sorted_index, [{"objectID": "3", "price": 3, "kind": "a"}])
     assert await ids(client, sorted_index) == ["1", "2", "3"]
     assert await ids(client, f"{sorted_index}-std") == ["3", "2", "1"]
@@ -62,9 +60,7 @@ async def test_settings_are_forwarded_only_when_asked(client: SearchClient, sort
     assert forwarded.ranking == ["desc(price)", "words"]
 
 
-async def test_a_replica_is_neither_written_nor_deleted_but_unlinked(
-    client: SearchClient, sorted_index: str
-) -> None:
+async def test_a_replica_is_neither_written_nor_deleted_but_unlinked(client: SearchClient, sorted_index: str) -> None:
     replica = f"{sorted_index}-std"
     with pytest.raises(RequestException, match="write to the primary"):
         await client.save_objects(replica, [{"objectID": "9"}])
@@ -77,9 +73,7 @@ async def test_a_replica_is_neither_written_nor_deleted_but_unlinked(
     assert not await client.index_exists(replica)
 
 
-async def test_deleting_a_primary_leaves_its_replicas_independent(
-    client: SearchClient, sorted_index: str
-) -> None:
+async def test_deleting_a_primary_leaves_its_replicas_independent(client: SearchClient, sorted_index: str) -> None:
     await client.delete_index(sorted_index)
     assert await ids(client, f"{sorted_index}-std") == ["2", "1"]
     assert await ids(client, f"{sorted_index}-virt", filters="kind:a") == ["1"]
@@ -98,9 +92,7 @@ async def test_an_index_has_one_primary(client: SearchClient, sorted_index: str)
 
 async def test_move_over_an_index_keeps_its_replicas(client: SearchClient, sorted_index: str) -> None:
     temporary = f"{sorted_index}-tmp"
-    await client.operation_index(
-        sorted_index, {"operation": "copy", "destination": temporary, "scope": ["settings"]}
-    )
+    await client.operation_index(sorted_index, {"operation": "copy", "destination": temporary, "scope": ["settings"]})
     await client.save_objects(temporary, [{"objectID": "7", "price": 7}, {"objectID": "8", "price": 8}])
     await client.operation_index(temporary, {"operation": "move", "destination": sorted_index})
     assert await ids(client, f"{sorted_index}-std") == ["8", "7"]

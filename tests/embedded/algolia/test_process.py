@@ -39,9 +39,7 @@ def connect() -> Connect:
 
 
 def start(*arguments: str) -> tuple[subprocess.Popen[str], int]:
-    process = subprocess.Popen(
-        [*COMMAND, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([*COMMAND, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     ready = json.loads(process.stdout.readline())
     assert ready["ready"] is True

@@ -117,9 +117,7 @@ async def test_facets_are_counted_over_all_hits(client: SearchClient, books: Any
     assert (stats.min, stats.max, stats.sum) == (5.5, 30, 65.5)
 
 
-async def test_filter_only_facets_filter_and_are_not_counted(
-    client: SearchClient, index: str, fill: Fill
-) -> None:
+async def test_filter_only_facets_filter_and_are_not_counted(client: SearchClient, index: str, fill: Fill) -> None:
     await fill({"objectID": "1", "k": "a"}, attributesForFaceting=["filterOnly(k)"])
     found = await client.search_single_index(index, {"facets": ["k"], "filters": "k:a"})
     assert found.nb_hits == 1
@@ -128,16 +126,12 @@ async def test_filter_only_facets_filter_and_are_not_counted(
 
 async def test_facet_values_are_searched(client: SearchClient, books: Any, index: str) -> None:
     found = await client.search_for_facet_values(index, "tags", {"facetQuery": "ne"})
-    assert [(hit.value, hit.count, hit.highlighted) for hit in found.facet_hits] == [
-        ("new", 2, "<em>ne</em>w")
-    ]
+    assert [(hit.value, hit.count, hit.highlighted) for hit in found.facet_hits] == [("new", 2, "<em>ne</em>w")]
     with pytest.raises(RequestException, match="searchable\\(kind\\)"):
         await client.search_for_facet_values(index, "kind", {"facetQuery": "b"})
 
 
-async def test_custom_ranking_orders_and_the_absent_come_last(
-    client: SearchClient, index: str, fill: Fill
-) -> None:
+async def test_custom_ranking_orders_and_the_absent_come_last(client: SearchClient, index: str, fill: Fill) -> None:
     records = ({"objectID": str(n), "n": n} for n in range(3))
     await fill(*records, {"objectID": "none"}, customRanking=["desc(n)"])
     hits = (await client.search_single_index(index)).hits
@@ -172,9 +166,7 @@ async def test_pages(client: SearchClient, index: str, fill: Fill) -> None:
         await client.search_single_index(index, {"hitsPerPage": 1001})
 
 
-async def test_attributes_retrieved_and_never_retrieved(
-    client: SearchClient, index: str, fill: Fill
-) -> None:
+async def test_attributes_retrieved_and_never_retrieved(client: SearchClient, index: str, fill: Fill) -> None:
     await fill({"objectID": "1", "a": 1, "b": {"c": 2, "d": 3}, "secret": "x"}, unretrievableAttributes=["secret"])
     found = await client.search_single_index(index, {"attributesToRetrieve": ["a", "b.c", "secret"]})
     hit = found.hits[0].to_dict()

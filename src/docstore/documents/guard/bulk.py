@@ -69,6 +69,8 @@ async def guarded_bulk_write(
         BulkWriteError: as PyMongo raises it.
     """
     operations = [_prepare(collection, request) for request in requests]
+    if not operations:
+        return await collection.raw.bulk_write([])  # PyMongo's own error for an empty list
     if writer.observed:
         return await writer.in_transaction(lambda joined: _one_by_one(collection, writer, operations, joined), session)
     return await _in_runs(collection, writer, operations, ambient_session(session), options)
@@ -101,8 +103,6 @@ async def _in_runs(
         start += len(run)
     if failed is not None:
         raise BulkWriteError(total) from failed
-    if not operations:
-        await collection.raw.bulk_write([])  # PyMongo's own error for an empty list
     return BulkWriteResult(total, collection.write_concern.acknowledged)
 
 

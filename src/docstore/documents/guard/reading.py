@@ -158,7 +158,10 @@ class ReadingCollection(AsyncCollection[Document]):
     ) -> AsyncCollectionChangeStream[Document]:
         """A change stream over living documents: a deletion arrives as ``delete``, a restoration as ``insert``.
 
-        Updates carry the full document, looked up when the event is read.
+        Updates carry the full document, looked up when the event is read, or the post-image when it is "required".
+
+        Raises:
+            RefusedOperation: the stream is asked for something by which deleted documents would be told.
         """
         refuse_scripts(pipeline, self.name)
         if self.scope is Scope.ALL:
@@ -167,6 +170,12 @@ class ReadingCollection(AsyncCollection[Document]):
             raise RefusedOperation(
                 f"a change stream over the trash of {self.name} tells nothing.",
                 hint="Watch the model itself, or its with_deleted.",
+                collection=self.name,
+            )
+        if full_document not in (None, "updateLookup", "required") or kwargs.get("full_document_before_change"):
+            raise RefusedOperation(
+                f"a change stream on {self.name} without the full document, or with pre-images, tells what is deleted.",
+                hint="Leave full_document at 'updateLookup' or 'required', and pre-images out.",
                 collection=self.name,
             )
         stages = guard_change_stream(pipeline)

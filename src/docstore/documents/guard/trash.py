@@ -25,7 +25,7 @@ async def restore_matching(
     Args:
         collection: in whatever scope; only its deleted documents are touched.
         filter: which of them.
-        status: what replaces a legacy ``status: "DELETED"``; None where the model has no such status.
+        status: what replaces a legacy ``status: "DELETED"``; None removes it.
         session: a driver session; the ambient transaction's by default.
 
     Returns:
@@ -35,16 +35,12 @@ async def restore_matching(
         DuplicateKeyError: a living document took a unique value meanwhile.
     """
     wanted = collection.target(filter).narrowed
-    marks = restoration_marks()
-    count = 0
-    if status is not None:
-        by_status = Target(filter, {"$and": [wanted, DELETED, {"status": DELETED_STATUS}]})
-        update = {"$set": {**marks, "status": status}}
-        result = await collection.writer.update(by_status, update, session, {}, many=True, kind=ChangeKind.RESTORE)
-        count += result.modified_count
-    deleted = Target(filter, {"$and": [wanted, DELETED]})
-    result = await collection.writer.update(deleted, {"$set": marks}, session, {}, many=True, kind=ChangeKind.RESTORE)
-    return count + result.modified_count
+    old_mark = {"$eq": ["$status", DELETED_STATUS]}
+    replacement = "$$REMOVE" if status is None else status
+    update = [{"$set": {**restoration_marks(), "status": {"$cond": [old_mark, replacement, "$status"]}}}]
+    deleted = Target(filter, {"$and": [wanted, dict(DELETED)]})
+    result = await collection.writer.update(deleted, update, session, {}, many=True, kind=ChangeKind.RESTORE)
+    return result.modified_count
 
 
 async def purge_matching(

@@ -165,6 +165,8 @@ def _check_operator_marks(operator: str, fields: Any, collection: str, *, living
     writes_status = "status" in names and (not living or operator not in ("$unset", "$min", "$max", "$currentDate"))
     if writes_status or fields.get("status") == DELETED_STATUS:
         _refuse_mark("status", collection, operator)
+    if living and operator == "$unset":
+        return  # the marks of what is living are empty
     for name in names & MARKS:
         _refuse_mark(name, collection, operator)
 
@@ -189,12 +191,17 @@ def _stamp_pipeline(
     final: dict[str, Any] = {"updatedAt": now}
     if living:
         # What matched is living, so the result is living too, whatever an expression in between computed.
-        final |= {"deletedAt": None, "isDeleted": False}
+        final |= {"deletedAt": _unless_living("$deletedAt", None), "isDeleted": _unless_living("$isDeleted", False)}
         if any(name in ("$replaceWith", "$replaceRoot", "$project") for stage in stages for name in stage):
             final["status"] = {"$cond": [{"$eq": ["$status", DELETED_STATUS]}, "$$REMOVE", "$status"]}
     if upsert:
         final["createdAt"] = {"$ifNull": ["$createdAt", now]}
     return [*(dict(stage) for stage in stages), {"$set": final}]
+
+
+def _unless_living(mark: str, living: Any) -> dict[str, Any]:
+    # A mark that is missing stays missing: an old document is not to look restored.
+    return {"$cond": [{"$eq": [{"$ifNull": [mark, living]}, living]}, mark, living]}
 
 
 def _refuse_mark(name: str, collection: str, what: str) -> None:

@@ -1,6 +1,6 @@
 """Change streams in which a deletion is a deletion: what happens in the trash is not told.
 
-The server rewrites its events before it sends them, so a caller's own pipeline sees them as they are told here: an update
+The server rewrites its events before it sends them, so a caller's own pipeline sees them as told here: an update
 that marks is a ``delete``, a restoration an ``insert``, and a change of a document that is deleted is nothing.
 """
 

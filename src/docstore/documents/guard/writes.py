@@ -155,13 +155,11 @@ class Writer:
 
         async def work(joined: AsyncClientSession) -> Document | None:
             ids = await self._matching_ids(target, joined, options, many=False)
+            if not ids:
+                return await self._find_and_insert(target, update, joined, options) if upsert else None
             before = await self.images(ids, joined)
             found = await write(target.only(ids), joined)
-            if ids:
-                await self.follow_up(kind, ids, before=before, after=await self.images(ids, joined))
-            elif upsert:
-                for made in await self._matching_ids(target, joined, {}, many=False):
-                    await self._follow_insert(made, joined)
+            await self.follow_up(kind, ids, before=before, after=await self.images(ids, joined))
             return found
 
         return await self.in_transaction(work, session)
@@ -242,6 +240,18 @@ class Writer:
         change = Change(self._raw.name, kind, tuple(ids), before or {}, after or {})
         for hook in self._policy.hooks:
             await hook(change)
+
+    async def _find_and_insert(
+        self, target: Target, update: Any, session: AsyncClientSession, options: Mapping[str, Any]
+    ) -> Document | None:
+        """The inserting half of an upsert. ``update_one`` tells the new id, whatever the document became."""
+        await self.refuse_if_deleted(target.wanted, session)
+        kept = {name: options[name] for name in ("array_filters", "collation", "hint", "let") if name in options}
+        result = await self._raw.update_one(target.narrowed, update, upsert=True, session=session, **kept)
+        await self._follow_insert(result.upserted_id, session)
+        if not options.get("return_document"):
+            return None
+        return await self._raw.find_one({"_id": result.upserted_id}, options.get("projection"), session=session)
 
     async def _follow_insert(self, inserted_id: Any, session: Session) -> None:
         if inserted_id is not None:

@@ -25,9 +25,7 @@ class Configuration:
         replace_flag: the query parameter that replaces all entries on a batch.
     """
 
-    def __init__(
-        self, attribute: str, check: Callable[[Any], dict[str, Any]], missing: str, replace_flag: str
-    ) -> None:
+    def __init__(self, attribute: str, check: Callable[[Any], dict[str, Any]], missing: str, replace_flag: str) -> None:
         self._attribute = attribute
         self._check = check
         self._missing = missing
@@ -102,11 +100,7 @@ def _matches(entry: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     kind = wanted.get("type")
     if kind and str(entry.get("type", "")).lower() not in str(kind).lower().split(","):
         return False
-    if (
-        "enabled" in wanted
-        and wanted["enabled"] is not None
-        and entry.get("enabled", True) != wanted["enabled"]
-    ):
+    if "enabled" in wanted and wanted["enabled"] is not None and entry.get("enabled", True) != wanted["enabled"]:
         return False
     return fold(str(wanted.get("query") or "")) in fold(str(entry))
 

@@ -254,9 +254,7 @@ class _Parser:
         self._skip()
         end = self._at + len(word)
         follows = self._text[end : end + 1]
-        if self._text[self._at : end] != word or not (
-            follows == "" or follows.isspace() or follows in "()\"'"
-        ):
+        if self._text[self._at : end] != word or not (follows == "" or follows.isspace() or follows in "()\"'"):
             return False
         self._at = end
         return True

@@ -123,10 +123,7 @@ def match(fields: Sequence[Field], query: Sequence[Word]) -> Match | None:
     matched = exact = 0
     for word in query:
         places = [
-            (f.rank, at if f.ordered else 0, at)
-            for f in fields
-            for at, t in enumerate(f.tokens)
-            if word.matches(t)
+            (f.rank, at if f.ordered else 0, at) for f in fields for at, t in enumerate(f.tokens) if word.matches(t)
         ]
         if not places:
             if not word.optional:

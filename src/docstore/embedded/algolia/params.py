@@ -85,9 +85,7 @@ def with_defaults(params: Mapping[str, Any], settings: Mapping[str, Any]) -> dic
 
 def encoded(params: Mapping[str, Any]) -> str:
     """The parameters URL-encoded, as search answers repeat them."""
-    return urlencode(
-        {k: v if isinstance(v, str) else json.dumps(v, separators=(",", ":")) for k, v in params.items()}
-    )
+    return urlencode({k: v if isinstance(v, str) else json.dumps(v, separators=(",", ":")) for k, v in params.items()})
 
 
 def _natural(name: str, value: Any) -> int:

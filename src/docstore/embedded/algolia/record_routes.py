@@ -37,9 +37,7 @@ def get_objects(call: Call) -> Answer:
             missing.append(str(request["objectID"]))
             results.append(None)
         else:
-            results.append(
-                retrievable(record, request.get("attributesToRetrieve"), index.effective_settings())
-            )
+            results.append(retrievable(record, request.get("attributesToRetrieve"), index.effective_settings()))
     if not missing:
         return {"results": results}
     return {"results": results, "message": f"ObjectID does not exist for: {', '.join(missing)}"}
@@ -47,9 +45,7 @@ def get_objects(call: Call) -> Answer:
 
 def add_object(call: Call) -> Answer:
     """POST /1/indexes/{index}"""
-    action = check_action(
-        {"action": "addObject", "body": call.mapping()}, call.index, 0, call.limits.record_bytes
-    )
+    action = check_action({"action": "addObject", "body": call.mapping()}, call.index, 0, call.limits.record_bytes)
     apply_actions(call.catalog, [action])
     return 201, {"createdAt": now(), "taskID": _task(call, call.index), "objectID": action.object_id}
 

@@ -92,9 +92,7 @@ def search_facet(index: Index, facet: str, given: Mapping[str, Any]) -> dict[str
 
 def retrievable(record: Record, wanted: Any, settings: Mapping[str, Any]) -> Record:
     """The record with the attributes asked for; objectID always, unretrievable ones never."""
-    names = (
-        ["*"] if wanted is None else [wanted] if isinstance(wanted, str) else [str(name) for name in wanted]
-    )
+    names = ["*"] if wanted is None else [wanted] if isinstance(wanted, str) else [str(name) for name in wanted]
     if "*" in names:
         excluded = {name[1:] for name in names if name.startswith("-")}
         kept = {name: value for name, value in record.items() if name not in excluded}

@@ -32,9 +32,7 @@ def queries(call: Call) -> Answer:
         own = {k: v for k, v in request.items() if k not in ("indexName", "type", "facet")}
         params = request_params(own)
         if request.get("type") == "facet":
-            results.append(
-                {**search_facet(index, str(request.get("facet", "")), params), "index": index.name}
-            )
+            results.append({**search_facet(index, str(request.get("facet", "")), params), "index": index.name})
             continue
         answer = search(index, params)
         results.append(answer)

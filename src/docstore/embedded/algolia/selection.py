@@ -30,11 +30,7 @@ def candidates(
     restrict = conditions(params, settings)
     attributes = searchable(settings)
     allowed = params.get("restrictSearchableAttributes")
-    ranks = (
-        None
-        if not allowed or attributes is None
-        else {rank for rank, _, name in attributes if name in allowed}
-    )
+    ranks = None if not allowed or attributes is None else {rank for rank, _, name in attributes if name in allowed}
     out: list[Candidate] = []
     for record in index.records.values():
         if not restrict.match(record):

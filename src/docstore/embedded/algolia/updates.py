@@ -33,9 +33,7 @@ def check_update(attributes: Mapping[str, Any]) -> None:
             raise bad_request(f"{kind} for attribute {name} expects a numeric or string value")
 
 
-def updated(
-    record: Record | None, attributes: Mapping[str, Any], object_id: str, *, create: bool
-) -> Record | None:
+def updated(record: Record | None, attributes: Mapping[str, Any], object_id: str, *, create: bool) -> Record | None:
     """The record as it is after the update, or None when nothing is to be written.
 
     Nothing is written when the record is absent and not to be created, or when a conditional increment
