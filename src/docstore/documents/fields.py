@@ -142,7 +142,7 @@ class TokenHash(str):
         return core_schema.with_info_plain_validator_function(
             cls._validate,
             json_schema_input_schema=core_schema.str_schema(),
-            serialization=core_schema.plain_serializer_function_ser_schema(str),
+            serialization=core_schema.plain_serializer_function_ser_schema(str, when_used="json"),
         )
 
     def __repr__(self) -> str:

@@ -176,8 +176,8 @@ async def move(document: "StoredDocument", state: StrEnum, changes: Mapping[str,
         present = await collection.find_one({"_id": document.id}) if document.id is not None else None
         if present is None:
             raise await why_missing(document, None)
-        current = type(state)(present.get(model.stored_name(machine.field), default))
-        machine.check(model.__name__, current, state)
+        stored = present.get(model.stored_name(machine.field))
+        machine.check(model.__name__, default if stored is None else stored, state)
         raise _stale(model)
     assign(document, {name: getattr(checked, name) for name in assigned})
 

@@ -23,19 +23,24 @@ class StateMachine:
         """The states from which `target` can be reached in one step."""
         return tuple(state for state, targets in self.steps.items() if target in targets)
 
-    def check(self, collection: str, current: StrEnum, target: StrEnum) -> None:
+    def check(self, collection: str, current: str, target: StrEnum) -> None:
         """Refuse a step that is not allowed.
+
+        Args:
+            collection: for the message.
+            current: the present state, or what an older service stored in its place.
+            target: the asked state.
 
         Raises:
             InvalidTransition: names the current state, the asked one and the allowed ones.
         """
-        allowed = self.steps.get(current, frozenset())
+        allowed = next((targets for state, targets in self.steps.items() if state == current), frozenset[StrEnum]())
         if target in allowed:
             return
-        ways = ", ".join(sorted(state.value for state in allowed)) or "nothing: it is a final state"
+        ways = ", ".join(sorted(allowed)) or "nothing: it is a final state"
         raise InvalidTransition(
-            f"{collection}.{self.field} cannot go from {current.value} to {target.value}.",
-            hint=f"From {current.value} it can go to {ways}.",
+            f"{collection}.{self.field} cannot go from {current} to {target}.",
+            hint=f"From {current} it can go to {ways}.",
             collection=collection,
             field=self.field,
         )

@@ -28,12 +28,10 @@ class Trash(Generic[D]):
         self._scope = scope
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in ("_model", "_scope"):
+            raise AttributeError(name)  # the last two: a copy that has not got them yet
         # What Beanie's queries ask a model for, and its fields. A method of the model would act on the living.
-        if (
-            not name.startswith("__")
-            and name not in ("_model", "_scope")
-            and (name.startswith(("_", "get_", "model_")) or name in _OF_THE_MODEL or name in self._model.model_fields)
-        ):
+        if name.startswith(("_", "get_", "model_")) or name in _OF_THE_MODEL or name in self._model.model_fields:
             return getattr(self._model, name)
         raise AttributeError(
             f"{self!r} has no {name}: use find(...), and update, delete, restore or purge what it finds."
