@@ -26,7 +26,7 @@ Bind = Callable[..., Awaitable[GuardedDatabase]]
 async def servers() -> AsyncIterator[EmbeddedServers]:
     """All four local servers, one set for each test process, in a temporary directory."""
     redis = os.environ.get("DOCSTORE_TEST_REDIS", "auto")  # "fake": the Redis in Python, "server": the real one
-    async with EmbeddedServers(redis=redis) as running:
+    async with EmbeddedServers(redis=redis, durable=False) as running:
         yield running
 
 

@@ -79,7 +79,8 @@ class StoreServers:
         if self._own is None:
             # A directory whose servers were joined belongs to another process: what they lack is temporary.
             joined = _HAS_ADDRESS["mongodb"](self.settings)
-            own = EmbeddedServers(None if joined else self.settings.embedded_state_dir, services=())
+            folder = None if joined else self.settings.embedded_state_dir
+            own = EmbeddedServers(folder, services=(), durable=folder is not None)
             await own.__aenter__()
             self._own = own
         return await self._own.start(service)

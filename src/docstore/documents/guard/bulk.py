@@ -125,9 +125,12 @@ async def _runs(
 async def _trash_matches_an_upsert(
     collection: "GuardedCollection", operations: Sequence[_Operation], session: Session
 ) -> bool:
-    wanted = [dict(each.target.wanted) for each in operations if each.upsert and each.target and each.target.wanted]
-    if not wanted or not collection.deletes_softly:
+    upserts = [each for each in operations if each.upsert and each.target and each.target.wanted]
+    if not upserts or not collection.deletes_softly:
         return False
+    if any((each.options or {}).get("collation") for each in upserts):
+        return True  # one query cannot ask under several collations: each is asked by itself
+    wanted = [dict(each.target.wanted) for each in upserts if each.target]
     query = {"$and": [{"$or": wanted}, dict(DELETED)]}
     return await collection.raw.find_one(query, {"_id": 1}, session=session) is not None
 
@@ -137,9 +140,10 @@ async def _refuse_duplicating_upsert(
 ) -> None:
     target = operation.target
     if operation.upsert and target is not None:
-        matched = await collection.raw.find_one(target.narrowed, {"_id": 1}, session=session)
+        reading = {"collation": collation} if (collation := (operation.options or {}).get("collation")) else {}
+        matched = await collection.raw.find_one(target.narrowed, {"_id": 1}, session=session, **reading)
         if matched is None:
-            await writer.refuse_if_deleted(target.wanted, session)
+            await writer.refuse_if_deleted(target.wanted, session, reading)
 
 
 async def _one_by_one(

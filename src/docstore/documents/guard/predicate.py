@@ -88,4 +88,5 @@ def is_deleted_document(document: Mapping[str, Any]) -> bool:
         document.get("deletedAt") is not None
         or not (document.get("isDeleted") is None or document["isDeleted"] is False)
         or document.get("status") == DELETED_STATUS
+        or (isinstance(document.get("status"), list) and DELETED_STATUS in document["status"])
     )

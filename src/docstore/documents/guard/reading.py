@@ -33,6 +33,12 @@ class ReadingCollection(AsyncCollection[Document]):
         super().__init__(
             raw._database, raw.name, False, raw.codec_options, raw.read_preference, raw.write_concern, raw.read_concern
         )
+        if not raw.write_concern.acknowledged:
+            raise RefusedOperation(
+                f"{raw.name} is asked for with unacknowledged writes: the guard would not know what they did.",
+                hint="Leave the write concern at 1 or more.",
+                collection=raw.name,
+            )
         self._raw = raw
         self._guarded_database = database
         self._registry = registry

@@ -96,18 +96,21 @@ def check_marks(values: Mapping[str, Any], collection: str, what: str, *, living
     Raises:
         ProtectedField: names the field.
     """
-    for name, value in values.items():
+    for key, value in values.items():
+        name = str(key)  # Beanie's field expressions are strings whose == builds a filter
         if name == "status" and not _is_harmless_status(value, living=living):
             _refuse_mark(name, collection, what)
-        head = str(name).partition(".")[0]
+        head = name.partition(".")[0]
         if head in MARKS and not (living and head == name and _is_living_value(name, value)):
-            _refuse_mark(str(name), collection, what)
+            _refuse_mark(name, collection, what)
 
 
 def _is_harmless_status(value: Any, *, living: bool) -> bool:
     # An expression of an update pipeline could compute the mark; in the trash, any status could take it away.
     if not living or isinstance(value, Mapping) or value == DELETED_STATUS:
         return False
+    if isinstance(value, list | tuple):
+        return DELETED_STATUS not in value
     return not (isinstance(value, str) and value.startswith("$"))
 
 

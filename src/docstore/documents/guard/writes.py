@@ -100,7 +100,7 @@ class Writer:
         async def write(aim: Target, joined: Session) -> UpdateResult:
             result = await run(aim.narrowed, update, session=joined, **options)
             if upsert and not result.matched_count:
-                await self.refuse_if_deleted(aim.wanted, joined)
+                await self.refuse_if_deleted(aim.wanted, joined, options)
                 result = await run(aim.narrowed, update, upsert=True, session=joined, **options)
             return result
 
@@ -146,7 +146,7 @@ class Writer:
         async def write(aim: Target, joined: Session) -> Document | None:
             found = await run(aim.narrowed, update, session=joined, **options)
             if upsert and found is None:
-                await self.refuse_if_deleted(aim.wanted, joined)
+                await self.refuse_if_deleted(aim.wanted, joined, options)
                 found = await run(aim.narrowed, update, upsert=True, session=joined, **options)
             return found
 
@@ -210,15 +210,20 @@ class Writer:
 
         return await run_in_transaction(attempt, client=client)
 
-    async def refuse_if_deleted(self, wanted: Mapping[str, Any], session: Session) -> None:
-        """Refuse an upsert that matches nothing but deleted documents.
+    async def refuse_if_deleted(
+        self, wanted: Mapping[str, Any], session: Session, options: Mapping[str, Any] | None = None
+    ) -> None:
+        """Refuse an upsert that matches nothing but deleted documents, under the write's own collation and variables.
 
         Raises:
             DeletedDocument: names the collection and the deleted document's id.
         """
         if not self._policy.soft_delete or not wanted:
             return
-        found = await self._raw.find_one(conjunction(wanted, DELETED), {"_id": 1}, session=session)
+        reading = {
+            name: (options or {})[name] for name in ("collation", "let") if (options or {}).get(name) is not None
+        }
+        found = await self._raw.find_one(conjunction(wanted, DELETED), {"_id": 1}, session=session, **reading)
         if found is not None:
             raise DeletedDocument(
                 f"an upsert on {self._raw.name} matches only a deleted document, {found['_id']}.",
@@ -245,7 +250,7 @@ class Writer:
         self, target: Target, update: Any, session: AsyncClientSession, options: Mapping[str, Any]
     ) -> Document | None:
         """The inserting half of an upsert. ``update_one`` tells the new id, whatever the document became."""
-        await self.refuse_if_deleted(target.wanted, session)
+        await self.refuse_if_deleted(target.wanted, session, options)
         kept = {name: options[name] for name in ("array_filters", "collation", "hint", "let") if name in options}
         result = await self._raw.update_one(target.narrowed, update, upsert=True, session=session, **kept)
         await self._follow_insert(result.upserted_id, session)

@@ -1,0 +1,47 @@
+"""The declared indexes as reviewable files: ``indexes/mongodb/<Collection>.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from docstore.schema.specs import IndexSpec, collection_of, declared_specs, with_collections
+
+
+def exported_files(models: Sequence[type[Any]]) -> dict[str, str]:
+    """The content of every file by its name, such as ``Post.json``."""
+    return {
+        f"{collection_of(model)}.json": _rendered(collection_of(model), declared_specs(model))
+        for model in with_collections(models)
+    }
+
+
+def stale_exports(directory: Path, models: Sequence[type[Any]]) -> list[str]:
+    """Names of the files in `directory` that are missing, outdated, or of no model, in alphabetical order."""
+    wanted = exported_files(models)
+    held = _held(directory)
+    return sorted(name for name in wanted.keys() | held.keys() if wanted.get(name) != held.get(name))
+
+
+def export_indexes(directory: Path, models: Sequence[type[Any]]) -> list[str]:
+    """Make `directory` hold exactly what the models declare; returns the names of the files that changed."""
+    stale = stale_exports(directory, models)
+    wanted = exported_files(models)
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in stale:
+        if name in wanted:
+            (directory / name).write_text(wanted[name], encoding="utf-8")
+        else:
+            (directory / name).unlink()
+    return stale
+
+
+def _held(directory: Path) -> Mapping[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in directory.glob("*.json")}
+
+
+def _rendered(collection: str, specs: Sequence[IndexSpec]) -> str:
+    indexes = [{"name": spec.name, "serves": spec.serves, "key": dict(spec.keys), **spec.options} for spec in specs]
+    return json.dumps({"collection": collection, "indexes": indexes}, indent=2, ensure_ascii=False) + "\n"
