@@ -18,6 +18,7 @@ from docstore.documents.fields import (
     StrList,
     TokenHash,
     UtcDateTime,
+    heeds_context_alone,
     is_stored,
     utc_now,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "current_transaction",
     "declared_indexes",
     "emit",
+    "heeds_context_alone",
     "index",
     "is_stored",
     "references_of",

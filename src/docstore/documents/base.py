@@ -1,19 +1,19 @@
 """The base documents: Beanie's Document behind the guard, with soft delete, stamps and camelCase storage."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import beanie
+from beanie.exceptions import NotSupported
 from beanie.odm.actions import ActionDirections, ActionRegistry, EventTypes, wrap_with_actions
 from beanie.odm.bulk import BulkWriter
 from beanie.odm.fields import DeleteRules, WriteRules
 from beanie.odm.settings.document import DocumentSettings
-from beanie.odm.utils.dump import get_dict
 from beanie.odm.utils.self_validation import validate_self_before
-from beanie.odm.utils.state import save_state_after
+from beanie.odm.utils.state import saved_state_needed
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationInfo, model_validator
 from pydantic.alias_generators import to_camel
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -21,26 +21,36 @@ from pymongo.results import DeleteResult, InsertManyResult
 
 from docstore.documents._metaclass import DocumentMeta
 from docstore.documents.changes import Change, DocumentChanged
+from docstore.documents.codec import codec_of
 from docstore.documents.driver_errors import translated
 from docstore.documents.events import Event
 from docstore.documents.fields import UtcDateTime, is_stored, utc_now
 from docstore.documents.guard.collection import GuardedCollection, SoftDeleteResult
-from docstore.documents.guard.predicate import MARKS, Scope
-from docstore.documents.hydration import hydrate, looks_stored
+from docstore.documents.guard.predicate import Scope
+from docstore.documents.hydration import looks_stored
 from docstore.documents.indexes import Index
+from docstore.documents.lazy import lazily
 from docstore.documents.lifecycle import (
     assign,
+    fields_to_set,
+    give_id,
+    insert_new,
+    known_id,
     move,
     purge_document,
     restore_document,
-    revalidate,
     save_document,
     why_missing,
     write_update,
 )
+from docstore.documents.loading import loader_of
+from docstore.documents.plainness import is_plain
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
 from docstore.documents.states import StateMachine
+from docstore.documents.tracking import forget_with_transaction, is_changed, keep_state, roll_back, state_of
+from docstore.documents.transactions import ambient_session
 from docstore.documents.trash import TrashDoor
+from docstore.documents.validation import encoded, prepared_to_insert, revalidate
 from docstore.errors import NotBound, NotFound
 
 Session = AsyncClientSession | None
@@ -102,8 +112,13 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
     _find_many_query_class: ClassVar[type] = FindManyDocuments
     _find_one_query_class: ClassVar[type] = FindOneDocument
 
+    hydrates: ClassVar[bool] = True
+    """Documents from the database are read leniently (see `hydration.py`)."""
+
     # Beanie's own constructor looks the collection up for each object; ours is asked when it is used.
     __init__ = BaseModel.__init__
+    # LazyModel looks at every access to an attribute; only lazily parsed documents need it (see `lazy.py`).
+    __getattribute__ = object.__getattribute__
 
     @model_validator(mode="after")
     def _apply_rules(self, info: ValidationInfo) -> Self:
@@ -170,10 +185,62 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
     def model_validate(cls, obj: Any, **options: Any) -> Self:
         """As pydantic's; a document as MongoDB delivers it is taken leniently (see `hydration.py`)."""
         if not options and looks_stored(obj):
-            hydrated: Self = hydrate(cls, obj)
-            return hydrated
+            read: Self = codec_of(cls).read(obj)
+            return read
         validated: Self = super().model_validate(obj, **options)
         return validated
+
+    @classmethod
+    def lazy_parse(cls, data: Mapping[str, Any], fields: set[str] | None = None) -> Self:
+        """A document whose fields are parsed when they are first read; those in `fields` (stored names) are now."""
+        return cast("Self", lazily(cls, data, fields))
+
+    # Reads
+
+    @classmethod
+    async def get(
+        cls,
+        document_id: Any,
+        session: Session = None,
+        ignore_cache: bool = False,
+        fetch_links: bool = False,
+        with_children: bool = False,
+        nesting_depth: int | None = None,
+        nesting_depths_per_field: dict[str, int] | None = None,
+        **pymongo_kwargs: Any,
+    ) -> Self | None:
+        """The document with this id, or None when there is none.
+
+        Raises:
+            pydantic.ValidationError: the value is no id of this model.
+        """
+        load = loader_of(cls)
+        if load is None or fetch_links:
+            found: Self | None = await super().get(
+                document_id,
+                session=session,
+                fetch_links=fetch_links,
+                with_children=with_children,
+                nesting_depth=nesting_depth,
+                nesting_depths_per_field=nesting_depths_per_field,
+                **pymongo_kwargs,
+            )
+            return found
+        wanted = {"_id": known_id(cls, document_id)}
+        stored = await cls.get_pymongo_collection().find_one(wanted, session=session, **pymongo_kwargs)
+        return None if stored is None else cast("Self", load(stored))
+
+    @classmethod
+    async def get_many(cls, ids: Iterable[Any], *, session: Session = None) -> list[Self]:
+        """The documents with these ids in one query, in the order asked; an id without a document is left out.
+
+        Raises:
+            pydantic.ValidationError: a value is no id of this model.
+        """
+        wanted = [known_id(cls, each) for each in ids]
+        found = await cls.find({"_id": {"$in": list(dict.fromkeys(wanted))}}, session=session).to_list()
+        by_id = {document.id: document for document in found}
+        return [by_id[each] for each in wanted if each in by_id]
 
     # Writes
 
@@ -190,6 +257,11 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
             UniqueViolation: a living document already has a unique value.
             ValidationFailed: an assigned value breaks the model's rules; nothing is written.
         """
+        forget_with_transaction(self)
+        if is_plain(type(self)):
+            await insert_new(self, session)
+            self._save_state()
+            return self
         revalidate(self, stored=False)
         self._stamp_new()
         with translated(type(self).__name__):
@@ -209,19 +281,18 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
             UniqueViolation: a living document already has a unique value; those before it are inserted.
             ValidationFailed: an assigned value breaks the model's rules; nothing is written.
         """
+        if link_rule is WriteRules.WRITE:
+            raise NotSupported("insert_many() does not write linked documents")
         given = list(documents)
-        for document in given:
-            revalidate(document, stored=False)
-            document._stamp_new()
+        now = utc_now()
+        stored = [prepared_to_insert(document, now) for document in given]
+        collection = cls.get_pymongo_collection()
         with translated(cls.__name__):
-            result = await super().insert_many(given, session=session, link_rule=link_rule, **pymongo_kwargs)
+            result = await collection.insert_many(stored, session=session, **pymongo_kwargs)
         for document, inserted_id in zip(given, result.inserted_ids, strict=True):
-            document.id = inserted_id
+            give_id(document, inserted_id)
         return result
 
-    @validate_self_before
-    @wrap_with_actions(EventTypes.SAVE)
-    @save_state_after
     async def save(
         self,
         session: Session = None,
@@ -231,11 +302,33 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
     ) -> Self:
         """Write every field the model knows; unknown stored fields stay. Inserts a document that is nowhere.
 
+        With `Settings.use_state_management` only the fields that changed since the document was read are written.
+
         Raises:
             DeletedDocument: it is in the trash.
             UniqueViolation: a living document already has a unique value.
             ValidationFailed: a value breaks the model's rules; nothing is written.
         """
+        forget_with_transaction(self)
+        if is_plain(type(self)) and not kwargs:
+            await save_document(self, session)
+        else:
+            await self._save_with_actions(
+                session=session, link_rule=link_rule, ignore_revision=ignore_revision, **kwargs
+            )
+        if session is None or not session.in_transaction or session is ambient_session():
+            self._save_state()  # another's transaction may yet abort: what it wrote would look saved
+        return self
+
+    @validate_self_before
+    @wrap_with_actions(EventTypes.SAVE)
+    async def _save_with_actions(
+        self,
+        session: Session = None,
+        link_rule: WriteRules = WriteRules.DO_NOTHING,
+        ignore_revision: bool = False,
+        **kwargs: Any,
+    ) -> Self:
         settings = self.get_settings()
         skip = kwargs.pop("skip_actions", None) or []
         if settings.use_revision or not settings.keep_nulls or link_rule is WriteRules.WRITE or kwargs:
@@ -260,6 +353,7 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         Raises:
             NotFound, DeletedDocument, StaleDocument, UniqueViolation: as the names say.
         """
+        forget_with_transaction(self)
         await write_update(
             self,
             args,
@@ -278,6 +372,7 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         Raises:
             NotFound, DeletedDocument, StaleDocument, UniqueViolation, ValidationFailed: as the names say.
         """
+        forget_with_transaction(self)
         revalidate(self, stored=True)
         self.updated_at = utc_now()
         try:
@@ -285,6 +380,43 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
                 return await super().replace(*args, **kwargs)
         except NotFound as error:
             raise await why_missing(self, kwargs.get("session")) from error
+
+    async def save_changes(
+        self,
+        ignore_revision: bool = False,
+        session: Session = None,
+        bulk_writer: BulkWriter | None = None,
+        skip_actions: list[ActionDirections | str] | None = None,
+    ) -> Self | None:
+        """Write the fields that changed since the document was read; None when there are none.
+
+        Raises:
+            StateManagementIsTurnedOff, StateNotSaved: Beanie's; nothing tells what changed.
+            NotFound, DeletedDocument, StaleDocument, UniqueViolation, ValidationFailed: as the names say.
+        """
+        if not self.is_changed:
+            return None
+        if is_plain(type(self)) and bulk_writer is None:
+            return await self.save(session=session)
+        revalidate(self, stored=True)
+        saved: Self | None = await super().save_changes(ignore_revision, session, bulk_writer, skip_actions)
+        return saved
+
+    @property
+    @saved_state_needed
+    def is_changed(self) -> bool:
+        """Whether anything that is stored has changed since the document was read (with state management)."""
+        return is_changed(self)
+
+    @saved_state_needed
+    def get_changes(self) -> dict[str, Any]:
+        """The changed stored fields and their present values; nested ones by path, as Beanie gives them."""
+        return self._collect_updates(self.get_saved_state() or {}, state_of(self))
+
+    @saved_state_needed
+    def rollback(self) -> None:
+        """Take back every change since the document was read."""
+        roll_back(self)
 
     async def move_to(self, state: StrEnum, **changes: Any) -> Self:
         """Take a step of the state machine, with further changes in the same write.
@@ -307,15 +439,10 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         self.updated_at = self.updated_at or max(now, self.created_at)
 
     def _fields_to_set(self) -> dict[str, Any]:
-        fields: dict[str, Any] = get_dict(self, to_db=True, exclude={"_id"}, keep_nulls=self.get_settings().keep_nulls)
-        never_null = {
-            self.stored_name(name) for name, info in type(self).model_fields.items() if info.is_required()
-        } | {"createdAt"}
-        return {
-            name: value
-            for name, value in fields.items()
-            if name not in MARKS and not (value is None and name in never_null)
-        }
+        return fields_to_set(type(self), encoded(self))
+
+    def _save_state(self) -> None:
+        keep_state(self)
 
     async def _save_as_beanie(
         self, session: Session, link_rule: WriteRules, ignore_revision: bool, options: dict[str, Any]

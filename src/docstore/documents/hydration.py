@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from beanie import PydanticObjectId
 from pydantic import BaseModel, ValidationError
 from pydantic_core import SchemaValidator
 from pydantic_core.core_schema import CoreConfig
@@ -21,12 +22,22 @@ def looks_stored(value: object) -> bool:
     return isinstance(value, Mapping) and value.get("_id") is not None and not isinstance(value["_id"], str)
 
 
+def reads_leniently(model: type[BaseModel]) -> bool:
+    """Whether documents of a class are hydrated; other classes (projections) take them as pydantic does."""
+    return bool(getattr(model, "hydrates", False))
+
+
 def hydrate(model: type[BaseModel], stored: Mapping[str, Any]) -> Any:
     """An instance of `model` from a stored document.
 
     Raises:
         pydantic.ValidationError: a value does not fit its field.
     """
+    if any(stored.get(name, "") is None for name in _required_ids(model)):
+        stored = {
+            name: value for name, value in stored.items() if value is not None or name not in _required_ids(model)
+        }
+        return hydrate(model, stored)
     try:
         return model.__pydantic_validator__.validate_python(stored, context=STORED)
     except ValidationError as error:
@@ -35,19 +46,28 @@ def hydrate(model: type[BaseModel], stored: Mapping[str, Any]) -> Any:
 
 
 @lru_cache(maxsize=1024)
+def _required_ids(model: Any) -> frozenset[str]:
+    """The stored names of required ids: of a null Beanie's type makes a new id, and the document would refer to it."""
+    fields = model.model_fields.items()
+    ids = {name: info for name, info in fields if info.is_required() and info.annotation is PydanticObjectId}
+    return frozenset(name for attribute, info in ids.items() for name in (attribute, info.alias or attribute))
+
+
+@lru_cache(maxsize=1024)
 def lenient_validator(model: Any) -> SchemaValidator:
     """The model's validator with every required field, nested ones too, made optional: None when missing."""
     config = CoreConfig(title=model.__name__, hide_input_in_errors=True)
     # Not pydantic's prebuilt validators: those of nested classes would come back with their required fields.
-    return SchemaValidator(_with_optional_fields(model.__pydantic_core_schema__), config, _use_prebuilt=False)
+    return SchemaValidator(lenient_schema(model.__pydantic_core_schema__), config, _use_prebuilt=False)
 
 
-def _with_optional_fields(schema: Any) -> Any:
+def lenient_schema(schema: Any) -> Any:
+    """A schema in which every field, in nested classes too, is optional."""
     if isinstance(schema, list | tuple):
-        return type(schema)(_with_optional_fields(each) for each in schema)
+        return type(schema)(lenient_schema(each) for each in schema)
     if not isinstance(schema, dict):
         return schema
-    walked = {key: _with_optional_fields(value) for key, value in schema.items()}
+    walked = {key: lenient_schema(value) for key, value in schema.items()}
     if walked.get("type") == "model-fields":
         walked["fields"] = {name: _optional(field) for name, field in walked["fields"].items()}
     return walked

@@ -5,7 +5,8 @@ Functions over documents, so that the base class stays a table of contents.
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import uuid4
 
 from beanie import PydanticObjectId
@@ -14,19 +15,21 @@ from beanie.odm.bulk import BulkWriter
 from beanie.odm.operators.update.general import SetRevisionId
 from beanie.odm.queries.update import UpdateResponse
 from beanie.odm.utils.dump import get_dict
-from beanie.odm.utils.encoder import Encoder
 from beanie.odm.utils.parsing import merge_models
 from beanie.odm.utils.update_merge import merge_update_expressions
-from pydantic import ValidationError
+from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
+from docstore.documents.codec import beanie_id, encode_value
 from docstore.documents.driver_errors import duplicate_fields, translated
 from docstore.documents.fields import utc_now
-from docstore.documents.guard.predicate import LIVING, Scope, is_deleted_document
+from docstore.documents.guard.predicate import LIVING, MARKS, Scope, is_deleted_document
 from docstore.documents.guard.trash import purge_matching, restore_matching
-from docstore.documents.hydration import lenient_validator
+from docstore.documents.lazy import parse_now
+from docstore.documents.tracking import changed_fields, forget_with_transaction
 from docstore.documents.transactions import current_transaction
+from docstore.documents.validation import checked, prepared, prepared_to_insert
 from docstore.errors import (
     DeletedDocument,
     DocumentError,
@@ -41,20 +44,8 @@ if TYPE_CHECKING:
     from docstore.documents.base import Document, StoredDocument
 
 Session = AsyncClientSession | None
+_NEVER_SET: Final = MARKS | {"_id"}
 Actions = list[ActionDirections | str] | None
-
-
-def revalidate(document: "StoredDocument", *, stored: bool) -> None:
-    """Check a document's present values, and keep what validation made of them.
-
-    Args:
-        document: assigned to since it was constructed, perhaps.
-        stored: it is in the database already, where older services may have left required fields out.
-
-    Raises:
-        ValidationFailed: names the fields, what is wrong and the types of the values.
-    """
-    document.__dict__.update(_checked(document, document.__dict__, lenient=stored).__dict__)
 
 
 def assign(document: "StoredDocument", values: Mapping[str, Any]) -> None:
@@ -63,22 +54,32 @@ def assign(document: "StoredDocument", values: Mapping[str, Any]) -> None:
     if running is not None:
         before = {name: getattr(document, name) for name in values}
         running.on_abort(lambda: document.__dict__.update(before))
+        forget_with_transaction(document)
     for name, value in values.items():
         setattr(document, name, value)
+    state = document.get_saved_state()
+    if state is not None:
+        written = {document.stored_name(name): encode_value(value) for name, value in values.items()}
+        document._saved_state = {**state, **written}
 
 
 async def insert_new(document: "StoredDocument", session: Session) -> None:
-    """Insert a document that `save` found nowhere."""
-    revalidate(document, stored=False)
-    document._stamp_new()
+    """Insert a document in one round trip.
+
+    Raises:
+        UniqueViolation, ValidationFailed: as the names say.
+    """
+    fields = prepared_to_insert(document)
     collection = type(document).get_pymongo_collection()
     with translated(collection.name):
-        result = await collection.insert_one(_to_stored(document), session=session)
-    document.id = type(document).parse_id(result.inserted_id)
+        result = await collection.insert_one(fields, session=session)
+    give_id(document, result.inserted_id)
 
 
 async def save_document(document: "StoredDocument", session: Session) -> None:
-    """Write every field the model knows; insert when there is no such document, living or deleted.
+    """Write every field the model knows, or those that changed where changes are tracked; no document comes back.
+
+    Inserts when there is no such document, living or deleted.
 
     Raises:
         DeletedDocument: it is in the trash.
@@ -87,17 +88,54 @@ async def save_document(document: "StoredDocument", session: Session) -> None:
     if document.id is None:
         await insert_new(document, session)
         return
-    revalidate(document, stored=True)
+    fields = fields_to_set(type(document), prepared(document, stored=True))
+    changed = changed_fields(document, fields)
     document.updated_at = utc_now()
+    changed[document.stored_name("updated_at")] = document.updated_at
     collection = type(document).get_pymongo_collection()
     with translated(collection.name):
-        result = await collection.set_fields({"_id": document.id}, document._fields_to_set(), session=session)
+        result = await collection.set_fields({"_id": document.id}, changed, session=session)
     if result.matched_count:
         return
     error = await why_missing(document, session)
     if not isinstance(error, NotFound):
         raise error
     await insert_new(document, session)
+
+
+def fields_to_set(model: type["StoredDocument"], stored: dict[str, Any]) -> dict[str, Any]:
+    """What a save sets: all that is stored but the id, the marks, and required fields that the database lacks."""
+    lacking = {name for name in _never_null(cast("Any", model)) if stored.get(name) is None}
+    return {name: value for name, value in stored.items() if name not in _NEVER_SET and name not in lacking}
+
+
+@lru_cache(maxsize=1024)
+def _never_null(model: Any) -> tuple[str, ...]:
+    required = (name for name, info in model.model_fields.items() if info.is_required())
+    return (*(model.stored_name(name) for name in required), "createdAt")
+
+
+def known_id(model: type["StoredDocument"], value: Any) -> Any:
+    """`value` as an id of the model, without parsing what is known to be one.
+
+    Raises:
+        pydantic.ValidationError: it is none.
+    """
+    return (
+        beanie_id(value) if type(value) is ObjectId and _has_object_ids(cast("Any", model)) else model.parse_id(value)
+    )
+
+
+def give_id(document: "StoredDocument", inserted_id: Any) -> None:
+    """Let a document have the id under which it was inserted."""
+    document.__dict__["id"] = known_id(type(document), inserted_id)
+    document.__pydantic_fields_set__.add("id")
+
+
+@lru_cache(maxsize=1024)
+def _has_object_ids(model: Any) -> bool:
+    info = model.model_fields["id"]
+    return info.annotation == PydanticObjectId | None and not info.metadata
 
 
 async def write_update(
@@ -164,14 +202,15 @@ async def move(document: "StoredDocument", state: StrEnum, changes: Mapping[str,
     sources = machine.sources(state)
     moment = utc_now()
     assigned = {machine.field: state, **changes, "updated_at": moment}
-    checked = _checked(document, {**document.__dict__, **assigned}, lenient=True)
-    fields = {model.stored_name(name): getattr(checked, name) for name in assigned}
+    parse_now(document)
+    judged = checked(document, {**document.__dict__, **assigned}, lenient=True)
+    fields = {model.stored_name(name): encode_value(getattr(judged, name)) for name in assigned}
     default = model.model_fields[machine.field].default
     allowed: list[Any] = [source.value for source in sources] + ([None] if default in sources else [])
     query = {"_id": document.id, model.stored_name(machine.field): {"$in": allowed}}
     collection = model.get_pymongo_collection()
     with translated(collection.name):
-        result = await collection.set_fields(query, Encoder(to_db=True).encode(fields))
+        result = await collection.set_fields(query, fields)
     if not result.matched_count:
         present = await collection.find_one({"_id": document.id}) if document.id is not None else None
         if present is None:
@@ -179,7 +218,7 @@ async def move(document: "StoredDocument", state: StrEnum, changes: Mapping[str,
         stored = present.get(model.stored_name(machine.field))
         machine.check(model.__name__, default if stored is None else stored, state)
         raise _stale(model)
-    assign(document, {name: getattr(checked, name) for name in assigned})
+    assign(document, {name: getattr(judged, name) for name in assigned})
 
 
 async def restore_document(document: "Document", session: Session) -> None:
@@ -265,32 +304,6 @@ async def _before_update(document: "StoredDocument", arguments: list[Any], skip:
     }
     strategy = document.get_settings().action_conflict_resolution
     return merge_update_expressions(arguments, changed, strategy=strategy) if changed else arguments
-
-
-def _checked(document: "StoredDocument", values: Mapping[str, Any], *, lenient: bool) -> Any:
-    model: Any = type(document)
-    validator = lenient_validator(model) if lenient else model.__pydantic_validator__
-    try:
-        return validator.validate_python(dict(values), by_alias=False, by_name=True)
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False)
-        told = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc']) or model.__name__}: {each['msg']} "
-            f"({type(each.get('input')).__name__})"
-            for each in problems
-        )
-        first = problems[0]
-        raise ValidationFailed(
-            f"{model.__name__} is not valid. {told}.",
-            collection=model.__name__,
-            field=str(first["loc"][0]) if first["loc"] else None,
-            value_type=type(first.get("input")).__name__,
-        ) from error
-
-
-def _to_stored(document: "StoredDocument") -> dict[str, Any]:
-    stored: dict[str, Any] = get_dict(document, to_db=True, keep_nulls=document.get_settings().keep_nulls)
-    return stored
 
 
 def _stale(model: type["StoredDocument"]) -> StaleDocument:

@@ -1,11 +1,13 @@
 """Beanie's query classes with what the trash and whole-document replacement need."""
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Generator, Mapping
+from functools import partial
+from typing import Any, TypeVar, cast
 
 from beanie.odm.bulk import BulkWriter
 from beanie.odm.queries.find import FindMany, FindOne
 from beanie.odm.queries.update import UpdateMany, UpdateOne
+from beanie.odm.utils.parsing import parse_obj
 from pydantic import BaseModel
 from pymongo import UpdateOne as UpdateOneRequest
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -14,6 +16,7 @@ from pymongo.results import UpdateResult
 from docstore.documents.driver_errors import MissingDocument, translated
 from docstore.documents.fields import utc_now
 from docstore.documents.guard.trash import purge_matching, restore_matching
+from docstore.documents.loading import Load, load_all, load_stream, loader_of
 from docstore.documents.transactions import ambient_session
 
 ResultT = TypeVar("ResultT", bound=BaseModel)
@@ -53,10 +56,52 @@ class FindOneStock(FindOne[ResultT]):
     UpdateQueryType = UpdateOneDocument
 
 
+def _loader(query: Any) -> Load | None:
+    by_beanie = query.lazy_parse or query.fetch_links or not hasattr(query.projection_model, "__pydantic_validator__")
+    return None if by_beanie else loader_of(query.projection_model)
+
+
 class FindManyDocuments(FindMany[ResultT]):
-    """Beanie's query for many documents, with `restore` and `purge`."""
+    """Beanie's query for many documents, read by codecs, with `stream`, `restore` and `purge`."""
 
     UpdateQueryType = UpdateManyDocuments
+
+    _load: Load | None = None
+
+    async def to_list(self, length: int | None = None) -> list[ResultT]:
+        """The documents this query matches, at most `length`."""
+        load = _loader(self)
+        if load is None:
+            return await super().to_list(length)
+        return await load_all(await self.get_cursor(), load, length)
+
+    async def __anext__(self) -> ResultT:
+        if self.cursor is None:
+            self.cursor = await self.get_cursor()
+            self._load = _loader(self)
+        if self._load is None:
+            return await super().__anext__()
+        cursor: Any = self.cursor
+        return cast("ResultT", self._load(await cursor.__anext__()))
+
+    async def stream(self, batch: int = 1000) -> AsyncGenerator[ResultT, None]:
+        """The documents this query matches, any number of them, in constant memory.
+
+        Leave the loop early under `contextlib.aclosing`, and the server's cursor is closed at once.
+
+        Args:
+            batch: documents asked of the server at a time. It forgets a cursor that it is not asked about for ten
+                minutes: take a smaller batch when the work on one takes longer.
+
+        Raises:
+            ValueError: the batch is not positive.
+        """
+        if batch < 1:
+            raise ValueError("a batch holds at least one document")
+        load = _loader(self) or partial(parse_obj, self.projection_model, lazy_parse=self.lazy_parse)
+        cursor: Any = await self.get_cursor()
+        async for document in load_stream(cursor.batch_size(batch), load, batch):
+            yield document
 
     async def restore(self, session: Session = None) -> int:
         """Bring back the deleted ones among the documents this query matches; returns how many.
@@ -89,7 +134,15 @@ class FindManyDocuments(FindMany[ResultT]):
 
 
 class FindOneDocument(FindOne[ResultT]):
-    """Beanie's query for one document, whose `replace_one` keeps the fields the model does not know."""
+    """Beanie's query for one document, read by a codec; `replace_one` keeps the fields the model does not know."""
+
+    def __await__(self) -> Generator[Any, Any, ResultT | None]:
+        load = _loader(self)
+        if load is None:
+            return (yield from super().__await__())
+        asked: Any = self._find_one  # untyped in Beanie
+        stored = yield from asked().__await__()
+        return None if stored is None else cast("ResultT", load(stored))
 
     UpdateQueryType = UpdateOneDocument
 

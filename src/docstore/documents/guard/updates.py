@@ -20,6 +20,8 @@ def stamp_insert(document: Mapping[str, Any], collection: str) -> dict[str, Any]
         ProtectedField: the document is born deleted.
     """
     check_marks(document, collection, "an insert")
+    if type(document) is dict and document.get("createdAt") is not None and document.get("updatedAt") is not None:
+        return document  # nothing to add, so no copy: models stamp by themselves
     now = utc_now()
     stamped = dict(document)
     if stamped.get("createdAt") is None:
@@ -96,6 +98,8 @@ def check_marks(values: Mapping[str, Any], collection: str, what: str, *, living
     Raises:
         ProtectedField: names the field.
     """
+    if _plainly_unmarked(values, living=living):
+        return
     for key, value in values.items():
         name = str(key)  # Beanie's field expressions are strings whose == builds a filter
         if name == "status" and not _is_harmless_status(value, living=living):
@@ -112,6 +116,19 @@ def _is_harmless_status(value: Any, *, living: bool) -> bool:
     if isinstance(value, list | tuple):
         return DELETED_STATUS not in value
     return not (isinstance(value, str) and value.startswith("$"))
+
+
+def _plainly_unmarked(values: Mapping[str, Any], *, living: bool) -> bool:
+    """Whether values without paths carry no mark: one look at each mark, not at each of many fields."""
+    if "status" in values and not _is_harmless_status(values["status"], living=living):
+        return False
+    for mark in MARKS:
+        if mark in values and not (living and _is_living_value(mark, values[mark])):
+            return False
+    try:
+        return "." not in "\0".join(values)
+    except TypeError:  # a key that is no text
+        return False
 
 
 def _is_living_value(name: str, value: Any) -> bool:

@@ -16,6 +16,7 @@ from docstore.documents import (
     Slug,
     StateMachine,
     UtcDateTime,
+    heeds_context_alone,
     index,
     is_stored,
     unique,
@@ -39,6 +40,7 @@ class ContentStatus(StrEnum):
     ARCHIVED = "ARCHIVED"
 
 
+@heeds_context_alone
 def _check_price(value: int, info: ValidationInfo) -> int:
     if is_stored(info) or value >= 0:
         return value

@@ -18,6 +18,7 @@ from docstore.documents import (
     PydanticObjectId,
     Ref,
     UtcDateTime,
+    heeds_context_alone,
     index,
     is_stored,
     utc_now,
@@ -58,6 +59,7 @@ class VerificationStatus(StrEnum):
     BOT = "BOT"
 
 
+@heeds_context_alone
 def _check_stars(value: int, info: ValidationInfo) -> int:
     if is_stored(info) or 1 <= value <= 5:
         return value

@@ -1,0 +1,152 @@
+"""Documents as they are written: valid, or not at all.
+
+Owns the step from a document in memory to what is stored. Where the codec proves each value to be as validation would
+leave it, nothing is validated again; else pydantic judges the whole document, and its values and errors count.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import beanie
+from beanie.odm.utils.dump import get_dict
+from pydantic import ValidationError
+from pydantic_core import SchemaValidator
+from pydantic_core.core_schema import CoreConfig
+
+from docstore.documents.codec import BAIL, codec_of
+from docstore.documents.fields import utc_now
+from docstore.documents.hydration import lenient_schema
+from docstore.documents.lazy import parse_now
+from docstore.errors import ValidationFailed
+
+if TYPE_CHECKING:
+    from docstore.documents.base import StoredDocument
+
+
+def encoded(document: "StoredDocument") -> dict[str, Any]:
+    """What Beanie would store of a document, whether valid or not; in new containers."""
+    encode = codec_of(type(document)).encode
+    if encode is not None:
+        try:
+            return encode(document.__dict__)
+        except KeyError:  # made by model_construct() without all its fields
+            pass
+    stored: dict[str, Any] = get_dict(document, to_db=True, keep_nulls=document.get_settings().keep_nulls)
+    return stored
+
+
+def prepared(document: "StoredDocument", *, stored: bool) -> dict[str, Any]:
+    """What is stored of a document, validated.
+
+    Args:
+        document: assigned to since it was constructed, perhaps; what validation makes of its values is taken over.
+        stored: it is in the database already, where older services may have left required fields out.
+
+    Raises:
+        ValidationFailed: names the fields, what is wrong and the types of the values.
+    """
+    proven = _proven(document, lenient=stored)
+    if proven is not None:
+        return proven
+    revalidate(document, stored=stored)
+    return encoded(document)
+
+
+def prepared_to_insert(document: "StoredDocument", now: datetime | None = None) -> dict[str, Any]:
+    """What is stored of a new document, validated and stamped with `now` (by default the present moment).
+
+    Raises:
+        ValidationFailed: as `prepared`; the document is not stamped then.
+    """
+    fields = prepared(document, stored=False)
+    attributes = document.__dict__
+    created, updated = attributes["created_at"], attributes["updated_at"]
+    if created is None or updated is None:
+        now = now or utc_now()
+        created = created or now
+        _set(document, "created_at", created, fields)
+        _set(document, "updated_at", updated or max(now, created), fields)
+    return fields
+
+
+def _set(document: "StoredDocument", name: str, value: Any, fields: dict[str, Any]) -> None:
+    document.__dict__[name] = value
+    document.__pydantic_fields_set__.add(name)
+    fields[type(document).model_fields[name].alias or name] = value
+
+
+def revalidate(document: "StoredDocument", *, stored: bool) -> None:
+    """Have pydantic check a document's present values, and keep what it made of them.
+
+    Args:
+        document: as for `prepared`.
+        stored: as for `prepared`.
+
+    Raises:
+        ValidationFailed: names the fields, what is wrong and the types of the values.
+    """
+    parse_now(document)
+    document.__dict__.update(checked(document, document.__dict__, lenient=stored).__dict__)
+
+
+def checked(document: "StoredDocument", values: Mapping[str, Any], *, lenient: bool) -> Any:
+    """A new instance of the document's class from attribute values, judged as given.
+
+    Raises:
+        ValidationFailed: names the fields, what is wrong and the types of the values.
+    """
+    model: Any = type(document)
+    try:
+        return _judge(model, lenient).validate_python(dict(values), by_alias=False, by_name=True)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False)
+        told = "; ".join(
+            f"{'.'.join(str(part) for part in each['loc']) or model.__name__}: {each['msg']} "
+            f"({type(each.get('input')).__name__})"
+            for each in problems
+        )
+        first = problems[0]
+        raise ValidationFailed(
+            f"{model.__name__} is not valid. {told}.",
+            collection=model.__name__,
+            field=str(first["loc"][0]) if first["loc"] else None,
+            value_type=type(first.get("input")).__name__,
+        ) from error
+
+
+def _proven(document: "StoredDocument", *, lenient: bool) -> dict[str, Any] | None:
+    check = codec_of(type(document)).checked
+    if check is None:
+        return None
+    try:
+        fields = check(document.__dict__, lenient)
+        if fields is BAIL:
+            return None
+        document.check_rules()
+    except (KeyError, ValueError):  # a field is missing or a rule is broken: pydantic says it properly
+        return None
+    return fields  # type: ignore[no-any-return]  # a dict, unless BAIL
+
+
+@lru_cache(maxsize=1024)
+def _judge(model: Any, lenient: bool) -> SchemaValidator:
+    schema = model.__pydantic_core_schema__
+    config = CoreConfig(title=model.__name__, hide_input_in_errors=True)
+    # Not pydantic's prebuilt validators: those of nested classes would come back as they were.
+    return SchemaValidator(
+        _look_inside(lenient_schema(schema) if lenient else schema), config, _use_prebuilt=False
+    )
+
+
+def _look_inside(schema: Any) -> Any:
+    # pydantic takes a nested instance as valid for being one; it may have been changed in place since.
+    if isinstance(schema, list | tuple):
+        return type(schema)(_look_inside(each) for each in schema)
+    if not isinstance(schema, dict):
+        return schema
+    looked = {key: _look_inside(each) if key != "serialization" else each for key, each in schema.items()}
+    if schema.get("type") == "model" and not issubclass(schema["cls"], beanie.Document):
+        looked["revalidate_instances"] = "always"
+    return looked
