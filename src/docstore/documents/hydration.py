@@ -39,10 +39,13 @@ def hydrate(model: type[BaseModel], stored: Mapping[str, Any]) -> Any:
         }
         return hydrate(model, stored)
     try:
-        return model.__pydantic_validator__.validate_python(stored, context=STORED)
+        made = model.__pydantic_validator__.validate_python(stored, context=STORED)
     except ValidationError as error:
         nulls = [each["loc"] for each in error.errors(include_input=True) if _is_null(each)]
-        return lenient_validator(model).validate_python(_without(stored, nulls), context=STORED)
+        made = lenient_validator(model).validate_python(_without(stored, nulls), context=STORED)
+    if isinstance(stored.get("_id"), str) and "id" in made.__dict__:
+        made.__dict__["id"] = stored["_id"]  # an old id of text is the document's id; parsed, it would be another's
+    return made
 
 
 @lru_cache(maxsize=1024)

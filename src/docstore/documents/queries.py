@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 from beanie.odm.bulk import BulkWriter
+from beanie.odm.queries.aggregation import AggregationQuery
 from beanie.odm.queries.find import FindMany, FindOne
 from beanie.odm.queries.update import UpdateMany, UpdateOne
 from beanie.odm.utils.parsing import parse_obj
@@ -61,10 +62,35 @@ def _loader(query: Any) -> Load | None:
     return None if by_beanie else loader_of(query.projection_model)
 
 
+class AggregateDocuments(AggregationQuery[ResultT]):
+    """Beanie's aggregation, whose results are read by codecs where they have a class."""
+
+    async def to_list(self, length: int | None = None) -> list[ResultT]:
+        """What the pipeline gives, at most `length`."""
+        load = self._loader()
+        if load is None:
+            return await super().to_list(length)
+        return await load_all(await self.get_cursor(), load, length)
+
+    async def __anext__(self) -> ResultT:
+        if self.cursor is None:
+            self.cursor = await self.get_cursor()
+        load = self._loader()
+        if load is None:
+            return await super().__anext__()
+        cursor: Any = self.cursor
+        return cast("ResultT", load(await cursor.__anext__()))
+
+    def _loader(self) -> Load | None:
+        model = self.projection_model
+        return loader_of(model) if hasattr(model, "__pydantic_validator__") else None
+
+
 class FindManyDocuments(FindMany[ResultT]):
     """Beanie's query for many documents, read by codecs, with `stream`, `restore` and `purge`."""
 
     UpdateQueryType = UpdateManyDocuments
+    AggregationQueryType = AggregateDocuments  # type: ignore[assignment]  # generic over the same results
 
     _load: Load | None = None
 

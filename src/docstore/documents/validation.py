@@ -88,7 +88,10 @@ def revalidate(document: "StoredDocument", *, stored: bool) -> None:
         ValidationFailed: names the fields, what is wrong and the types of the values.
     """
     parse_now(document)
+    known_by = document.__dict__.get("id")
     document.__dict__.update(checked(document, document.__dict__, lenient=stored).__dict__)
+    if stored:  # an old id of text is the document's id; parsed, it would be another's
+        document.__dict__["id"] = known_by
 
 
 def checked(document: "StoredDocument", values: Mapping[str, Any], *, lenient: bool) -> Any:
@@ -135,9 +138,7 @@ def _judge(model: Any, lenient: bool) -> SchemaValidator:
     schema = model.__pydantic_core_schema__
     config = CoreConfig(title=model.__name__, hide_input_in_errors=True)
     # Not pydantic's prebuilt validators: those of nested classes would come back as they were.
-    return SchemaValidator(
-        _look_inside(lenient_schema(schema) if lenient else schema), config, _use_prebuilt=False
-    )
+    return SchemaValidator(_look_inside(lenient_schema(schema) if lenient else schema), config, _use_prebuilt=False)
 
 
 def _look_inside(schema: Any) -> Any:

@@ -8,7 +8,16 @@ from uuid import UUID, uuid4
 from bson import Binary, Decimal128, Int64, ObjectId
 from bson.tz_util import utc as bson_utc
 from hypothesis import strategies as st
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    field_validator,
+)
 
 from docstore.documents import (
     Document,

@@ -4,19 +4,21 @@ import math
 from typing import Any
 
 import pytest
-from tests.documents.codec.samples import COMPILED, GOOD, STOCK, Everything, Small, TextId, stored_documents
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
+from tests.documents.codec.samples import COMPILED, GOOD, STOCK, Everything, Small, TextId, stored_documents
 
 from docstore.documents.codec import codec_of
+from docstore.documents.fields import STORED, utc_now
 from docstore.documents.hydration import hydrate, reads_leniently
-from docstore.documents.fields import utc_now
 from docstore.models import ALL
 
 
 def as_pydantic(model: type[BaseModel], stored: dict[str, Any]) -> Any:
-    return hydrate(model, stored) if reads_leniently(model) else BaseModel.model_validate.__func__(model, stored)  # type: ignore[attr-defined]
+    if reads_leniently(model):
+        return hydrate(model, stored)
+    return BaseModel.model_validate.__func__(model, stored, context=STORED)  # type: ignore[attr-defined]
 
 
 def outcome(read: Any, stored: dict[str, Any]) -> Any:

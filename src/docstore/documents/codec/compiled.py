@@ -64,12 +64,14 @@ def codec_of(model: type[BaseModel]) -> Codec:
 
 def _make(model: type[BaseModel]) -> Codec:
     from_database = reads_leniently(model)
-    fallback: Callable[[Any], Any] = partial(hydrate, model) if from_database else model.model_validate
+    fallback: Callable[[Any], Any] = (
+        partial(hydrate, model) if from_database else partial(model.model_validate, context=STORED)
+    )
     alone = _decides_alone(model)
     try:
         if getattr(model, "_link_fields", None):
             raise Unusual("it has links")
-        fields = fields_of(model, context=STORED if from_database else None, known=_is_ours)
+        fields = fields_of(model, context=STORED, known=_is_ours)
     except Unusual as reason:
         return Codec(fallback, alone, why_stock=str(reason))
     read = reader(model, fields, fallback, lenient=from_database)
