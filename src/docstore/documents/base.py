@@ -21,7 +21,7 @@ from pymongo.results import DeleteResult, InsertManyResult
 
 from docstore.documents._metaclass import DocumentMeta
 from docstore.documents.changes import Change, DocumentChanged
-from docstore.documents.codec import codec_of
+from docstore.documents.codec import codec_of, is_plain
 from docstore.documents.driver_errors import translated
 from docstore.documents.events import Event
 from docstore.documents.fields import UtcDateTime, is_stored, utc_now
@@ -44,7 +44,6 @@ from docstore.documents.lifecycle import (
     write_update,
 )
 from docstore.documents.loading import loader_of
-from docstore.documents.plainness import is_plain
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
 from docstore.documents.states import StateMachine
 from docstore.documents.tracking import forget_with_transaction, is_changed, keep_state, roll_back, state_of
@@ -214,8 +213,8 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         Raises:
             pydantic.ValidationError: the value is no id of this model.
         """
-        load = loader_of(cls)
-        if load is None or fetch_links:
+        loader = loader_of(cls)
+        if loader is None or fetch_links:
             found: Self | None = await super().get(
                 document_id,
                 session=session,
@@ -228,7 +227,7 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
             return found
         wanted = {"_id": known_id(cls, document_id)}
         stored = await cls.get_pymongo_collection().find_one(wanted, session=session, **pymongo_kwargs)
-        return None if stored is None else cast("Self", load(stored))
+        return None if stored is None else cast("Self", loader.load(stored))
 
     @classmethod
     async def get_many(cls, ids: Iterable[Any], *, session: Session = None) -> list[Self]:

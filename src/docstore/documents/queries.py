@@ -1,6 +1,7 @@
 """Beanie's query classes with what the trash and whole-document replacement need."""
 
 from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -9,6 +10,7 @@ from beanie.odm.queries.aggregation import AggregationQuery
 from beanie.odm.queries.find import FindMany, FindOne
 from beanie.odm.queries.update import UpdateMany, UpdateOne
 from beanie.odm.utils.parsing import parse_obj
+from beanie.odm.utils.projection import get_projection
 from pydantic import BaseModel
 from pymongo import UpdateOne as UpdateOneRequest
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -17,7 +19,7 @@ from pymongo.results import UpdateResult
 from docstore.documents.driver_errors import MissingDocument, translated
 from docstore.documents.fields import utc_now
 from docstore.documents.guard.trash import purge_matching, restore_matching
-from docstore.documents.loading import Load, load_all, load_stream, loader_of
+from docstore.documents.loading import Loader, load_all, load_each, loader_of
 from docstore.documents.transactions import ambient_session
 
 ResultT = TypeVar("ResultT", bound=BaseModel)
@@ -57,9 +59,21 @@ class FindOneStock(FindOne[ResultT]):
     UpdateQueryType = UpdateOneDocument
 
 
-def _loader(query: Any) -> Load | None:
+def _loader(query: Any) -> Loader | None:
     by_beanie = query.lazy_parse or query.fetch_links or not hasattr(query.projection_model, "__pydantic_validator__")
     return None if by_beanie else loader_of(query.projection_model)
+
+
+def _open(query: Any) -> Any:
+    return query.document_model.get_pymongo_collection().find_batches(
+        query.get_filter_query(),
+        sort=query.sort_expressions,
+        projection=get_projection(query.projection_model),
+        skip=query.skip_number,
+        limit=query.limit_number,
+        session=query.session,
+        **query.pymongo_kwargs,
+    )
 
 
 class AggregateDocuments(AggregationQuery[ResultT]):
@@ -67,21 +81,21 @@ class AggregateDocuments(AggregationQuery[ResultT]):
 
     async def to_list(self, length: int | None = None) -> list[ResultT]:
         """What the pipeline gives, at most `length`."""
-        load = self._loader()
-        if load is None:
+        loader = self._loader()
+        if loader is None:
             return await super().to_list(length)
-        return await load_all(await self.get_cursor(), load, length)
+        return await load_all(await self.get_cursor(), loader, length)
 
     async def __anext__(self) -> ResultT:
         if self.cursor is None:
             self.cursor = await self.get_cursor()
-        load = self._loader()
-        if load is None:
+        loader = self._loader()
+        if loader is None:
             return await super().__anext__()
         cursor: Any = self.cursor
-        return cast("ResultT", load(await cursor.__anext__()))
+        return cast("ResultT", loader.load(await cursor.__anext__()))
 
-    def _loader(self) -> Load | None:
+    def _loader(self) -> Loader | None:
         model = self.projection_model
         return loader_of(model) if hasattr(model, "__pydantic_validator__") else None
 
@@ -92,23 +106,24 @@ class FindManyDocuments(FindMany[ResultT]):
     UpdateQueryType = UpdateManyDocuments
     AggregationQueryType = AggregateDocuments  # type: ignore[assignment]  # generic over the same results
 
-    _load: Load | None = None
+    _loaded: AsyncGenerator[Any, None] | None = None
 
     async def to_list(self, length: int | None = None) -> list[ResultT]:
         """The documents this query matches, at most `length`."""
-        load = _loader(self)
-        if load is None:
+        loader = _loader(self)
+        if loader is None:
             return await super().to_list(length)
-        return await load_all(await self.get_cursor(), load, length)
+        return await load_all(_open(self), loader, length)
 
     async def __anext__(self) -> ResultT:
         if self.cursor is None:
-            self.cursor = await self.get_cursor()
-            self._load = _loader(self)
-        if self._load is None:
+            loader = _loader(self)
+            if loader is not None:
+                self.cursor = _open(self)
+                self._loaded = load_each(self.cursor, loader)
+        if self._loaded is None:
             return await super().__anext__()
-        cursor: Any = self.cursor
-        return cast("ResultT", self._load(await cursor.__anext__()))
+        return cast("ResultT", await self._loaded.__anext__())
 
     async def stream(self, batch: int = 1000) -> AsyncGenerator[ResultT, None]:
         """The documents this query matches, any number of them, in constant memory.
@@ -124,10 +139,12 @@ class FindManyDocuments(FindMany[ResultT]):
         """
         if batch < 1:
             raise ValueError("a batch holds at least one document")
-        load = _loader(self) or partial(parse_obj, self.projection_model, lazy_parse=self.lazy_parse)
-        cursor: Any = await self.get_cursor()
-        async for document in load_stream(cursor.batch_size(batch), load, batch):
-            yield document
+        loader = _loader(self)
+        cursor: Any = _open(self) if loader is not None else await self.get_cursor()
+        by_beanie = Loader(partial(parse_obj, self.projection_model, lazy_parse=self.lazy_parse))
+        async with aclosing(load_each(cursor.batch_size(batch), loader or by_beanie)) as documents:
+            async for document in documents:
+                yield document
 
     async def restore(self, session: Session = None) -> int:
         """Bring back the deleted ones among the documents this query matches; returns how many.
@@ -162,15 +179,15 @@ class FindManyDocuments(FindMany[ResultT]):
 class FindOneDocument(FindOne[ResultT]):
     """Beanie's query for one document, read by a codec; `replace_one` keeps the fields the model does not know."""
 
+    UpdateQueryType = UpdateOneDocument
+
     def __await__(self) -> Generator[Any, Any, ResultT | None]:
-        load = _loader(self)
-        if load is None:
+        loader = _loader(self)
+        if loader is None:
             return (yield from super().__await__())
         asked: Any = self._find_one  # untyped in Beanie
         stored = yield from asked().__await__()
-        return None if stored is None else cast("ResultT", load(stored))
-
-    UpdateQueryType = UpdateOneDocument
+        return None if stored is None else cast("ResultT", loader.load(stored))
 
     async def replace_one(
         self, document: Any, session: Session = None, bulk_writer: BulkWriter | None = None

@@ -288,5 +288,5 @@ def _options(names: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any
 
 def _give_id(document: Any, inserted_id: Any) -> None:
     # PyMongo gives the caller's dict its `_id`; we insert a stamped copy, so we do it here.
-    if isinstance(document, MutableMapping):
+    if type(document) is dict or isinstance(document, MutableMapping):
         document.setdefault("_id", inserted_id)

@@ -41,17 +41,12 @@ class Scope(Enum):
     DELETED = "deleted"
     ALL = "all"
 
-    @property
-    def condition(self) -> Mapping[str, Any]:
-        """The filter that holds for every document in the scope; empty for ALL."""
-        return _CONDITIONS[self]
+    condition: Mapping[str, Any]
+    """The filter that holds for every document in the scope; empty for ALL."""
 
 
-_CONDITIONS: Final[Mapping[Scope, Mapping[str, Any]]] = {
-    Scope.LIVING: LIVING,
-    Scope.DELETED: DELETED,
-    Scope.ALL: {},
-}
+# Attributes, not a table: an Enum's hash is computed in Python, and every query asks.
+Scope.LIVING.condition, Scope.DELETED.condition, Scope.ALL.condition = LIVING, DELETED, {}
 
 
 def living_expression(variable: str) -> dict[str, Any]:
