@@ -122,10 +122,11 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
     hydrates: ClassVar[bool] = True
     """Documents from the database are read leniently (see `hydration.py`)."""
 
-    # Beanie's own constructor looks the collection up for each object; ours is asked when it is used.
-    __init__ = BaseModel.__init__
-    # LazyModel looks at every access to an attribute; only lazily parsed documents need it (see `lazy.py`).
-    __getattribute__ = object.__getattribute__
+    if not TYPE_CHECKING:  # for type checkers pydantic writes a constructor of each model's fields
+        # Beanie's own looks the collection up for each object; ours is asked when it is used.
+        __init__ = BaseModel.__init__
+        # LazyModel looks at every access to an attribute; only lazily parsed documents need it (see `lazy.py`).
+        __getattribute__ = object.__getattribute__
 
     if TYPE_CHECKING:  # Beanie's, which use the query classes named above
 

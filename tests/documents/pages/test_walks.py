@@ -25,9 +25,10 @@ SAME_TYPE = [
     st.sampled_from([MISSING, None, *(datetime(1960 + 10 * n, 1, 1, tzinfo=UTC) for n in range(4))]),
     st.sampled_from([MISSING, None, True, False]),
 ]
+# Binaries of one length: the embedded engine compares others unlike it sorts them.
 ANY_TYPE = st.sampled_from(
     [
-        *(MISSING, None, 1, 2.5, float("nan"), Decimal128("2"), "a", "b", b"x", True, False, ObjectId(b"0" * 12)),
+        *(MISSING, None, 1, 2.5, float("nan"), Decimal128("2"), "a", "b", True, False, ObjectId(b"0" * 12)),
         *(
             ObjectId(b"1" * 12),
             Binary.from_uuid(UUID(int=5)),

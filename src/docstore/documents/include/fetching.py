@@ -22,20 +22,20 @@ BATCH: Final = 5_000
 
 async def fetch_forward(relation: Resolved, documents: Sequence[Any], session: Session) -> list[Any]:
     """Load what the documents' own reference leads to."""
-    keys = {key for document in documents for key in _keys(getattr(document, relation.by))}
+    references = [getattr(document, relation.by) for document in documents]
     collection = relation.target.get_pymongo_collection()
     found: list[Stored] = []
-    for batch in _batches(keys):
+    for batch in _batches(key for value in references for key in _keys(value)):
         filter = _all_of({"_id": {"$in": batch}}, *_conditions(relation))
         with translated(collection.name):
             found += await collection.find(filter, session=session).to_list()
     related = dict(zip((stored["_id"] for stored in found), parse_all(relation.target, found), strict=True))
-    for document in documents:
-        value = getattr(document, relation.by)
+    for document, value in zip(documents, references, strict=True):
         if isinstance(value, list):
-            put(document, relation.name, [related[key] for key in value if key in related], relation.by)
+            loaded: Any = [related[key] for key in value if key in related]
         else:
-            put(document, relation.name, related.get(value), relation.by)
+            loaded = related.get(value)
+        put(document, relation.name, loaded, (relation.by, value))
     return list(related.values())
 
 
@@ -130,7 +130,7 @@ def _hand_out(relation: Resolved, documents: Sequence[Any], pairs: list[tuple[An
             own.setdefault(stored["_id"], related[stored["_id"]])
     for document in documents:
         own = owned.get(document.id, {})
-        put(document, relation.name, list(own.values()) if relation.many else next(iter(own.values()), None), None)
+        put(document, relation.name, list(own.values()) if relation.many else next(iter(own.values()), None))
     kept = {key for own in owned.values() for key in own}
     return [instance for key, instance in related.items() if key in kept]
 

@@ -170,13 +170,13 @@ def has_many(
 # The loaded values, in a slot beside the document's fields: they are compared, dumped and written by nobody.
 
 
-def put(document: Any, name: str, value: Any, attribute: str | None) -> None:
-    """Keep a loaded relation; `attribute` is the reference it followed, if it is the document's own."""
+def put(document: Any, name: str, value: Any, followed: tuple[str, Any] | None = None) -> None:
+    """Keep a loaded relation; `followed` is the document's own reference that led to it, attribute and value."""
     values = getattr(document, _SLOT, None)
     if values is None:
         values = {}
         object.__setattr__(document, _SLOT, values)
-    values[name] = (value, attribute, getattr(document, attribute) if attribute else None)
+    values[name] = (value, followed)
 
 
 def loaded(document: Any, name: str) -> Any:
@@ -194,10 +194,10 @@ def loaded(document: Any, name: str) -> Any:
             collection=model,
             field=name,
         )
-    value, attribute, key = entry
-    if attribute is not None and getattr(document, attribute) != key:
+    value, followed = entry
+    if followed is not None and getattr(document, followed[0]) != followed[1]:
         raise RelationNotLoaded(
-            f"{model}.{attribute} changed since {name} was loaded.",
+            f"{model}.{followed[0]} changed since {name} was loaded.",
             hint=f"await include({model.lower()}, {name!r}) again.",
             collection=model,
             field=name,
