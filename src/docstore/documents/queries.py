@@ -90,7 +90,6 @@ class AggregateDocuments(AggregationQuery[ResultT]):
 class _ReadMany(FindMany[ResultT]):
     """Beanie's query for many documents, read by codecs, with `stream`."""
 
-    UpdateQueryType = UpdateManyDocuments
     AggregationQueryType = AggregateDocuments  # type: ignore[assignment]  # generic over the same results
 
     _load: Load | None = None

@@ -44,7 +44,7 @@ async def fetch_backward(relation: Resolved, documents: Sequence[Any], session: 
     pairs: list[tuple[Any, Stored]] = []
     for batch in _batches(document.id for document in documents if document.id is not None):
         if relation.many and relation.choice.limit is not None:
-            pairs += await _limited(relation, type(documents[0]), batch, session)
+            pairs += await _limited(relation, documents[0].__class__, batch, session)
         elif relation.through is not None:
             pairs += await _linked(relation, batch, session)
         else:

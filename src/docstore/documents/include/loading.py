@@ -73,10 +73,10 @@ async def _fetch(relation: Resolved, documents: Sequence[Any], session: Session)
 
 
 def _by_relation(documents: Sequence[Any], name: str, node: Node) -> list[tuple[Resolved, list[Any]]]:
-    # Documents of several classes mostly inherit the one relation, and share its query.
+    # By `__class__`: a lazily parsed document is of a twin. Documents of several classes mostly inherit the one relation, and share its query.
     members: dict[type[Any], list[Any]] = {}
     for document in documents:
-        members.setdefault(type(document), []).append(document)
+        members.setdefault(document.__class__, []).append(document)
     groups: list[tuple[Resolved, list[Any]]] = []
     for model, those in members.items():
         relation = _resolved(model, name, node)

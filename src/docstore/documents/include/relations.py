@@ -185,7 +185,7 @@ def loaded(document: Any, name: str) -> Any:
     Raises:
         RelationNotLoaded: it was not fetched, or the reference was assigned to since.
     """
-    model = type(document).__name__
+    model = document.__class__.__name__
     entry = (getattr(document, _SLOT, None) or {}).get(name)
     if entry is None:
         raise RelationNotLoaded(
