@@ -81,6 +81,20 @@ async def test_iteration_loads_in_batches(works: list[Work], ear: Ear) -> None:
     assert len(ear.heard) == 2
 
 
+async def test_streams_load_a_batch_at_a_time(works: list[Work], ear: Ear) -> None:
+    found = [work.writer.name async for work in Work.find().sort("title").include("writer").stream(2) if work.writer]
+    assert found == ["Ada", "Bob", "Ada"]
+    assert [each for each in ear.heard if each != "getMore"] == ["find", "find", "find"]
+    rows = [row async for row in Work.find().sort("title").values("title").stream()]
+    assert rows == [{"title": "One"}, {"title": "Three"}, {"title": "Two"}]
+
+
+async def test_lazily_parsed_documents_have_relations(works: list[Work]) -> None:
+    found = await Work.find(lazy_parse=True).sort("title").include("writer", "remarks").to_list()
+    assert [work.writer.name for work in found if work.writer] == ["Ada", "Bob", "Ada"]
+    assert texts(found[0].remarks) == ["a", "b", "c"]
+
+
 async def test_order_and_limit_for_each_parent(works: list[Work], ear: Ear) -> None:
     writers = await Writer.find().sort("name").include("works").to_list()
     assert [[work.title for work in writer.works] for writer in writers] == [["Two", "One"], ["Three"]]

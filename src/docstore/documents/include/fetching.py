@@ -62,18 +62,21 @@ async def _referring(relation: Resolved, keys: list[Any], session: Session) -> l
 
 
 async def _linked(relation: Resolved, keys: list[Any], session: Session) -> list[tuple[Any, Stored]]:
-    # A target comes once, with all its links: joined to each link it would be sent many times over.
+    # A target comes once, with all its owners: joined to each link it would be sent many times over.
     through: Any = relation.through
     by, to = through.stored_name(relation.by), through.stored_name(relation.to)
+    in_order_of_links = not relation.choice.sort
+    link: Any = {"owner": f"${by}", "link": "$_id"} if in_order_of_links else f"${by}"
     pipeline: list[Mapping[str, Any]] = [
         {"$match": {by: {"$in": keys}}},
-        {"$group": {"_id": f"${to}", "links": {"$push": {"owner": f"${by}", "link": "$_id"}}}},
+        {"$group": {"_id": f"${to}", "links": {"$push": link}}},
         *_joined_targets(relation, "_id"),
     ]
     rows = await _run(through.get_pymongo_collection(), pipeline, session)
+    if not in_order_of_links:
+        return [(owner, row["found"]) for row in rows for owner in row["links"]]
     linked = [(link["link"], link["owner"], row["found"]) for row in rows for link in row["links"]]
-    if not relation.choice.sort:
-        linked.sort(key=lambda each: (type(each[0]).__name__, each[0]))
+    linked.sort(key=lambda each: (type(each[0]).__name__, each[0]))
     return [(owner, target) for _, owner, target in linked]
 
 
@@ -121,18 +124,16 @@ async def _run(collection: Any, pipeline: Sequence[Mapping[str, Any]], session: 
 
 def _hand_out(relation: Resolved, documents: Sequence[Any], pairs: list[tuple[Any, Stored]]) -> list[Any]:
     """Give every document its own of the (key of the owner, stored document) pairs, which come in order."""
-    owned: dict[Any, dict[Any, Any]] = {}
     distinct = {stored["_id"]: stored for _, stored in pairs}
     related = dict(zip(distinct, parse_all(relation.target, distinct.values()), strict=True))
+    owned: dict[Any, dict[Any, Any]] = {}
     for owner, stored in pairs:
-        own = owned.setdefault(owner, {})
-        if relation.choice.limit is None or len(own) < relation.choice.limit:
-            own.setdefault(stored["_id"], related[stored["_id"]])
+        key = stored["_id"]
+        owned.setdefault(owner, {})[key] = related[key]
     for document in documents:
         own = owned.get(document.id, {})
         put(document, relation.name, list(own.values()) if relation.many else next(iter(own.values()), None))
-    kept = {key for own in owned.values() for key in own}
-    return [instance for key, instance in related.items() if key in kept]
+    return list(related.values())
 
 
 def _conditions(relation: Resolved) -> list[dict[str, Any]]:

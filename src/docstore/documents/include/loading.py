@@ -73,7 +73,7 @@ async def _fetch(relation: Resolved, documents: Sequence[Any], session: Session)
 
 
 def _by_relation(documents: Sequence[Any], name: str, node: Node) -> list[tuple[Resolved, list[Any]]]:
-    # By `__class__`: a lazily parsed document is of a twin. Documents of several classes mostly inherit the one relation, and share its query.
+    # Documents of several classes mostly inherit the one relation, and share its query.
     members: dict[type[Any], list[Any]] = {}
     for document in documents:
         members.setdefault(document.__class__, []).append(document)
