@@ -22,7 +22,18 @@ from docstore.documents.fields import (
     is_stored,
     utc_now,
 )
+from docstore.documents.include import (
+    Many,
+    One,
+    Relation,
+    belongs_to,
+    has_many,
+    has_one,
+    include,
+    relations_of,
+)
 from docstore.documents.indexes import Index, declared_indexes, index, unique
+from docstore.documents.pages import NumberedPage, Page
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
 from docstore.documents.references import OnDelete, PydanticObjectId, Ref, Reference, references_of
 from docstore.documents.states import StateMachine
@@ -48,11 +59,16 @@ __all__ = [
     "FindOneDocument",
     "Index",
     "Json",
+    "Many",
     "NonEmpty",
+    "NumberedPage",
     "OnDelete",
+    "One",
+    "Page",
     "PydanticObjectId",
     "Ref",
     "Reference",
+    "Relation",
     "Slug",
     "StateMachine",
     "StoredDocument",
@@ -64,14 +80,19 @@ __all__ = [
     "Trash",
     "UtcDateTime",
     "add_event_handler",
+    "belongs_to",
     "bind",
     "current_transaction",
     "declared_indexes",
     "emit",
+    "has_many",
+    "has_one",
     "heeds_context_alone",
+    "include",
     "index",
     "is_stored",
     "references_of",
+    "relations_of",
     "remove_event_handler",
     "run_in_transaction",
     "transaction",

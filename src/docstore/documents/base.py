@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import beanie
 from beanie.exceptions import NotSupported
@@ -28,6 +28,7 @@ from docstore.documents.fields import UtcDateTime, is_stored, utc_now
 from docstore.documents.guard.collection import GuardedCollection, SoftDeleteResult
 from docstore.documents.guard.predicate import Scope
 from docstore.documents.hydration import looks_stored
+from docstore.documents.include.relations import RelatedView
 from docstore.documents.indexes import Index
 from docstore.documents.lazy import lazily
 from docstore.documents.lifecycle import (
@@ -103,6 +104,12 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
     sensitive: ClassVar[frozenset[str]] = frozenset()
     """Attributes whose values never show in logs and audit entries."""
 
+    page_limit: ClassVar[int] = 1000
+    """The most documents that one page may hold."""
+
+    # Loaded relations, beside the fields and created with the first of them (`include/relations.py`).
+    __slots__ = ("_related",)
+
     class Settings:
         """Beanie's settings. No projection: a list of known fields would leave the old spellings behind."""
 
@@ -114,10 +121,24 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
     hydrates: ClassVar[bool] = True
     """Documents from the database are read leniently (see `hydration.py`)."""
 
-    # Beanie's own constructor looks the collection up for each object; ours is asked when it is used.
-    __init__ = BaseModel.__init__
-    # LazyModel looks at every access to an attribute; only lazily parsed documents need it (see `lazy.py`).
-    __getattribute__ = object.__getattribute__
+    if not TYPE_CHECKING:  # for type checkers pydantic writes a constructor of each model's fields
+        # Beanie's own looks the collection up for each object; ours is asked when it is used.
+        __init__ = BaseModel.__init__
+        # LazyModel looks at every access to an attribute; only lazily parsed documents need it (see `lazy.py`).
+        __getattribute__ = object.__getattribute__
+
+    if TYPE_CHECKING:  # Beanie's, which use the query classes named above
+
+        @classmethod
+        def find(cls, *args: Mapping[Any, Any] | bool, **options: Any) -> FindManyDocuments[Self]: ...  # type: ignore[override]
+        @classmethod
+        def find_many(cls, *args: Mapping[Any, Any] | bool, **options: Any) -> FindManyDocuments[Self]: ...  # type: ignore[override]
+        @classmethod
+        def find_all(cls, **options: Any) -> FindManyDocuments[Self]: ...  # type: ignore[override]
+        @classmethod
+        def all(cls, **options: Any) -> FindManyDocuments[Self]: ...  # type: ignore[override]
+        @classmethod
+        def find_one(cls, *args: Mapping[Any, Any] | bool, **options: Any) -> FindOneDocument[Self]: ...  # type: ignore[override]
 
     @model_validator(mode="after")
     def _apply_rules(self, info: ValidationInfo) -> Self:
@@ -139,6 +160,11 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
             DocumentChanged(aggregate_id=each, changed_collection=change.collection, kind=change.kind)
             for each in change.ids
         ]
+
+    @property
+    def related(self) -> RelatedView:
+        """The loaded relations by name, also those no attribute was declared for: ``post.related.ideas``."""
+        return RelatedView(self)
 
     # Names and handles
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import aclosing
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from beanie.odm.bulk import BulkWriter
 from beanie.odm.queries.aggregation import AggregationQuery
@@ -20,6 +20,7 @@ from docstore.documents.driver_errors import MissingDocument, translated
 from docstore.documents.fields import utc_now
 from docstore.documents.guard.trash import purge_matching, restore_matching
 from docstore.documents.loading import Loader, load_all, load_each, loader_of
+from docstore.documents.selecting import SelectedMany, SelectedOne
 from docstore.documents.transactions import ambient_session
 
 ResultT = TypeVar("ResultT", bound=BaseModel)
@@ -100,10 +101,9 @@ class AggregateDocuments(AggregationQuery[ResultT]):
         return loader_of(model) if hasattr(model, "__pydantic_validator__") else None
 
 
-class FindManyDocuments(FindMany[ResultT]):
-    """Beanie's query for many documents, read by codecs, with `stream`, `restore` and `purge`."""
+class _ReadMany(FindMany[ResultT]):
+    """Beanie's query for many documents, read by codecs, with `stream`."""
 
-    UpdateQueryType = UpdateManyDocuments
     AggregationQueryType = AggregateDocuments  # type: ignore[assignment]  # generic over the same results
 
     _loaded: AsyncGenerator[Any, None] | None = None
@@ -146,6 +146,12 @@ class FindManyDocuments(FindMany[ResultT]):
             async for document in documents:
                 yield document
 
+
+class FindManyDocuments(SelectedMany[ResultT], _ReadMany[ResultT], Generic[ResultT]):
+    """Beanie's query for many documents, with pages, relations, values, `stream`, `restore` and `purge`."""
+
+    UpdateQueryType = UpdateManyDocuments
+
     async def restore(self, session: Session = None) -> int:
         """Bring back the deleted ones among the documents this query matches; returns how many.
 
@@ -176,10 +182,8 @@ class FindManyDocuments(FindMany[ResultT]):
         )
 
 
-class FindOneDocument(FindOne[ResultT]):
-    """Beanie's query for one document, read by a codec; `replace_one` keeps the fields the model does not know."""
-
-    UpdateQueryType = UpdateOneDocument
+class _ReadOne(FindOne[ResultT]):
+    """Beanie's query for one document, read by a codec."""
 
     def __await__(self) -> Generator[Any, Any, ResultT | None]:
         loader = _loader(self)
@@ -188,6 +192,12 @@ class FindOneDocument(FindOne[ResultT]):
         asked: Any = self._find_one  # untyped in Beanie
         stored = yield from asked().__await__()
         return None if stored is None else cast("ResultT", loader.load(stored))
+
+
+class FindOneDocument(SelectedOne[ResultT], _ReadOne[ResultT], Generic[ResultT]):
+    """Beanie's query for one document, with relations and values; `replace_one` keeps the fields no model knows."""
+
+    UpdateQueryType = UpdateOneDocument
 
     async def replace_one(
         self, document: Any, session: Session = None, bulk_writer: BulkWriter | None = None

@@ -56,9 +56,13 @@ class GuardRegistry:
 
     Args:
         database: the database's name.
+        models: the bound models by class name: what references and relations name each other by.
+        cursor_key: signs the cursors of pages; None where nobody gave one.
     """
 
     database: str
+    models: Mapping[str, type[Any]] = field(default_factory=dict)
+    cursor_key: bytes | None = field(default=None, repr=False)
     _policies: dict[str, Policy] = field(default_factory=dict)
 
     def register(self, name: str, policy: Policy) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
@@ -11,17 +11,24 @@ from docstore.documents import (
     Index,
     NonEmpty,
     OnDelete,
+    One,
     PydanticObjectId,
     Ref,
     Slug,
     StateMachine,
     UtcDateTime,
+    belongs_to,
     heeds_context_alone,
     index,
     is_stored,
     unique,
     utc_now,
 )
+from docstore.models.content.media import MediaItem
+from docstore.models.content.organizations import Organization
+
+if TYPE_CHECKING:
+    from docstore.models.identity import User
 
 
 class ContentKind(StrEnum):
@@ -71,6 +78,10 @@ class Content(Document):
     price_cents: Cents | None = None
     view_count: int = 0
     purchase_count: int = 0
+
+    creator: ClassVar[One["User"]] = belongs_to("creator_id")
+    organization: ClassVar[One[Organization]] = belongs_to("organization_id")
+    media_item: ClassVar[One[MediaItem]] = belongs_to("media_item_id")
 
     states: ClassVar[StateMachine | None] = StateMachine(
         "status",
