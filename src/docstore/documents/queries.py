@@ -10,7 +10,6 @@ from beanie.odm.queries.aggregation import AggregationQuery
 from beanie.odm.queries.find import FindMany, FindOne
 from beanie.odm.queries.update import UpdateMany, UpdateOne
 from beanie.odm.utils.parsing import parse_obj
-from beanie.odm.utils.projection import get_projection
 from pydantic import BaseModel
 from pymongo import UpdateOne as UpdateOneRequest
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -69,7 +68,7 @@ def _open(query: Any) -> Any:
     return query.document_model.get_pymongo_collection().find_batches(
         query.get_filter_query(),
         sort=query.sort_expressions,
-        projection=get_projection(query.projection_model),
+        projection=query._projection(),
         skip=query.skip_number,
         limit=query.limit_number,
         session=query.session,
@@ -107,6 +106,10 @@ class _ReadMany(FindMany[ResultT]):
     AggregationQueryType = AggregateDocuments  # type: ignore[assignment]  # generic over the same results
 
     _loaded: AsyncGenerator[Any, None] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy asks anew: what is being read from the server cannot be copied.
+        return {name: value for name, value in self.__dict__.items() if name != "_loaded"} | {"cursor": None}
 
     async def to_list(self, length: int | None = None) -> list[ResultT]:
         """The documents this query matches, at most `length`."""
