@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from bson import ObjectId
+
 from docstore.documents.integrity.graph import Edge
 from docstore.errors import ReferenceViolation
 
@@ -12,7 +14,7 @@ SHOWN: Final = 5
 
 def points_nowhere(edge: Edge, missing: Sequence[Any]) -> ReferenceViolation:
     """A reference to documents that are not there, or deleted."""
-    kinds = sorted({type(each).__name__ for each in missing})
+    kinds = sorted({"ObjectId" if isinstance(each, ObjectId) else type(each).__name__ for each in missing})
     hint = f"Insert or restore the {edge.target_model} first, or refer to another."
     if kinds == ["str"]:
         hint = "An id given as text is not an ObjectId: convert it with PydanticObjectId(text)."
