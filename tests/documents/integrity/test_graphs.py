@@ -98,16 +98,8 @@ async def test_deletions_undone_are_as_if_they_had_never_been(library: Any, case
     states = [await library.content()]
     done: list[tuple[str, ObjectId]] = []
     for name, ids in deletions:
-        stored = (await library.content())[name]
-        living = {(name, each) for each in ids if not stored[each]["isDeleted"]}
-        current = Graph(
-            {
-                (of, each): d
-                for of, ds in (await library.content()).items()
-                if of in REFERENCES
-                for each, d in ds.items()
-            }
-        )
+        living = {(name, each) for each in ids if not states[-1][name][each]["isDeleted"]}
+        current = Graph({(of, each): d for of in REFERENCES for each, d in states[-1][of].items()})
         gone = current.closure(living)
         collection = getattr(library, name).get_pymongo_collection()
         try:
