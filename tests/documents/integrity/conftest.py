@@ -81,11 +81,19 @@ class Careless(Document):
     check_references: ClassVar[bool] = False
 
 
+class Crate(SystemDocument):
+    """Deleted for good, and referred to."""
+
+
+class Item(Document):
+    crate_id: Annotated[PydanticObjectId, Ref("Crate", on_delete=OnDelete.CASCADE)]
+
+
 class Loner(Document):
     name: str
 
 
-MODELS = (Writer, Shelf, Book, Chapter, Remark, Sticker, Careless, Loner)
+MODELS = (Writer, Shelf, Book, Chapter, Remark, Sticker, Careless, Crate, Item, Loner)
 
 
 @dataclass
@@ -124,6 +132,8 @@ class Library:
     Remark: type[Remark] = Remark
     Sticker: type[Sticker] = Sticker
     Careless: type[Careless] = Careless
+    Crate: type[Crate] = Crate
+    Item: type[Item] = Item
     Loner: type[Loner] = Loner
 
     async def content(self) -> dict[str, dict[Any, dict[str, Any]]]:

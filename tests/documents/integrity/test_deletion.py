@@ -1,6 +1,6 @@
 """Deleting follows the rules of those that refer, by whatever route, or does nothing at all."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from beanie import BulkWriter
@@ -8,8 +8,8 @@ from bson import ObjectId
 from pymongo import DeleteMany, DeleteOne
 
 from docstore.context import acting_as
-from docstore.documents import transaction
-from docstore.errors import ReferenceViolation
+from docstore.documents import Document, OnDelete, PydanticObjectId, Ref, bind, transaction
+from docstore.errors import ProtectedField, ReferenceViolation, SettingsError
 
 
 async def by_document(book: Any) -> None:
@@ -237,8 +237,37 @@ async def test_a_caught_refusal_leaves_the_transaction_to_its_owner(library: Any
 
 
 async def test_the_mark_is_protected(library: Any) -> None:
-    from docstore.errors import ProtectedField
-
     book = await library.book()
     with pytest.raises(ProtectedField, match="deletionId"):
         await book.update({"$set": {"deletionId": ObjectId()}})
+
+
+async def test_what_refers_to_what_is_deleted_for_good_goes_into_the_trash(library: Any) -> None:
+    for delete in (
+        lambda crate: crate.delete(),
+        by_find_one,
+        by_delete_one,
+        by_bulk_delete_one,
+        by_find_one_and_remove,
+    ):
+        crate = await library.Crate().insert()
+        item = await library.Item(crate_id=crate.id).insert()
+        await delete(crate)
+        assert await library.raw.Crate.count_documents({}) == 0
+        assert await library.Item.count() == 0
+        with pytest.raises(ReferenceViolation, match="gone for good"):
+            await item.restore()
+
+
+async def by_find_one_and_remove(crate: Any) -> None:
+    found = await type(crate).get_pymongo_collection().find_one_and_delete({"_id": crate.id})
+    assert found is not None
+    assert found["_id"] == crate.id
+
+
+async def test_a_reference_that_cannot_be_null_cannot_be_cleared(library: Any) -> None:
+    class Unclear(Document):
+        book_id: Annotated[PydanticObjectId, Ref("Unclear", on_delete=OnDelete.SET_NULL)]
+
+    with pytest.raises(SettingsError, match=r"Unclear\.book_id .* cannot be null.*PydanticObjectId \| None"):
+        await bind(library.raw, [Unclear])

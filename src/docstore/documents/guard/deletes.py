@@ -1,7 +1,7 @@
 """Deletes where other documents refer to the deleted: the keeper of references decides what follows."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -10,6 +10,9 @@ from pymongo.results import DeleteResult
 from docstore.documents.changes import ChangeKind
 from docstore.documents.guard.references import DeletionReport
 from docstore.documents.guard.writes import Document, Session, Target, Writer, batches
+
+SLICE: Final = 250
+"""Ids in one write. Some servers compare every document with every id."""
 
 
 class SoftDeleteResult(DeleteResult):
@@ -82,7 +85,7 @@ async def apply(
         How many were changed.
     """
     changed = 0
-    for batch in batches(ids):
+    for batch in batches(ids, SLICE):
         before = await writer.images(batch, session)
         result = await writer.raw.update_many({"_id": {"$in": list(batch)}, **condition}, update, session=session)
         changed += result.modified_count
@@ -93,7 +96,7 @@ async def apply(
 async def erase(writer: Writer, ids: Sequence[Any], session: AsyncClientSession, kind: ChangeKind) -> int:
     """Remove documents for good by id, with what follows from it, but no look at references; returns how many."""
     removed = 0
-    for batch in batches(ids):
+    for batch in batches(ids, SLICE):
         before = await writer.images(batch, session)
         removed += (await writer.raw.delete_many({"_id": {"$in": list(batch)}}, session=session)).deleted_count
         await writer.follow_up(kind, batch, before=before)

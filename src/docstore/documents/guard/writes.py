@@ -361,7 +361,7 @@ def _with_same_references(target: Target, checked: ReferenceWrite) -> Target | N
     return Target(target.wanted, conjunction(target.narrowed, checked.values))
 
 
-def batches(items: Sequence[R]) -> Iterator[Sequence[R]]:
-    """The items in slices of BATCH."""
-    for start in range(0, len(items), BATCH):
-        yield items[start : start + BATCH]
+def batches(items: Sequence[R], size: int = BATCH) -> Iterator[Sequence[R]]:
+    """The items in slices."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -9,7 +9,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from docstore.documents.guard.policy import GuardRegistry
-from docstore.documents.guard.predicate import DELETED, LIVING
+from docstore.documents.guard.predicate import LIVING, is_deleted_document
 from docstore.documents.guard.writes import Writer
 from docstore.documents.integrity.fence import Fence
 from docstore.documents.integrity.graph import Edge, ReferenceGraph
@@ -19,8 +19,11 @@ Document = dict[str, Any]
 Node = tuple[str, Any]
 """A document, by collection and id."""
 
-BATCH: Final = 1000
-"""Ids in one query."""
+STATE: Final = ("deletedAt", "isDeleted", "status", "deletionId")
+"""The fields that tell whether a document is deleted, and by which deletion."""
+
+BATCH: Final = 250
+"""Ids in one query, and documents in one step. Some servers compare every document with every id."""
 
 
 @dataclass(frozen=True)
@@ -57,25 +60,33 @@ class BoundReferences:
         """The condition of the living documents of a collection."""
         return LIVING if self.marks(collection) else {}
 
-    def deleted(self, collection: str) -> Mapping[str, Any] | None:
-        """The condition of the deleted documents of a collection; None where deleted means gone."""
-        return DELETED if self.marks(collection) else None
+    async def referrers(self, edge: Edge, ids: Sequence[Any], session: AsyncClientSession) -> AsyncIterator[Document]:
+        """The living documents that refer by `edge` to one of `ids`, with that reference."""
+        for chunk in chunks(ids):
+            query = {edge.field: {"$in": chunk}, **self.living(edge.source)}
+            async for document in self.raw(edge.source).find(query, {edge.field: 1}, session=session):
+                yield document
 
-    async def referrers(
+    async def referrers_in_trash(
         self,
         edge: Edge,
         ids: Sequence[Any],
         session: AsyncClientSession,
-        condition: Mapping[str, Any] | None = None,
+        *,
+        deletion_id: Any = None,
         fields: Iterable[str] = (),
     ) -> AsyncIterator[Document]:
-        """The documents, by default the living ones, that refer by `edge` to one of `ids`, with that reference."""
-        wanted = self.living(edge.source) if condition is None else condition
-        projection = dict.fromkeys(("_id", edge.field, *fields), 1)
+        """The deleted documents that refer by `edge` to one of `ids`; those of one deletion, where it is given."""
+        if not self.marks(edge.source):
+            return
+        same = {"deletionId": deletion_id} if deletion_id is not None else {}
+        projection = dict.fromkeys((*STATE, edge.field, *fields), 1)
         for chunk in chunks(ids):
-            query = {edge.field: {"$in": chunk}, **wanted}
+            query = {edge.field: {"$in": chunk}, **same}
             async for document in self.raw(edge.source).find(query, projection, session=session):
-                yield document
+                # Asked here, because a server that has to look for any of three marks uses no index.
+                if is_deleted_document(document):
+                    yield document
 
 
 def chunks(items: Sequence[T]) -> Iterator[list[T]]:

@@ -154,13 +154,9 @@ async def _take(bound: BoundReferences, steps: Steps, row: Mapping[str, Any]) ->
     if not (await steps.rows.delete_one({"_id": row["_id"]}, session=session)).deleted_count:
         return
 
-    pending = await steps.unfinished(row["deletionId"], session)
-    planned: dict[str, set[Any]] = {}
-    for each in pending:
-        planned.setdefault(each["source"], set()).update(each["ids"])
-
     async def spare(collection: str, ids: Sequence[Any]) -> set[Any]:
-        return planned.get(collection, set()).intersection(ids)
+        later = await steps.unfinished(row["deletionId"], session)
+        return {each for step in later if step["source"] == collection for each in step["ids"]}.intersection(ids)
 
     plan = await plan_deletion(bound, row["source"], row["ids"], session, spare=spare)
     await _carry_out(bound, plan, {**deletion_marks(), **row["marks"]}, session)

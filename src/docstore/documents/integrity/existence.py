@@ -13,7 +13,7 @@ from docstore.documents.integrity.graph import Edge
 from docstore.documents.integrity.violations import points_nowhere
 from docstore.documents.transactions import current_transaction
 
-IDS_IN_A_QUERY: Final = 10_000
+IDS_IN_A_QUERY: Final = 1000
 
 _SETS: Final = frozenset({"$set", "$addFields"})
 _NEVER_REFERS: Final = frozenset({"$unset", "$setOnInsert"})

@@ -23,6 +23,8 @@ COLLECTION: Final = "ReferenceFence"
 BUCKETS: Final = 64
 """Rows are shared by documents whose ids hash alike, so that the table never has more than BUCKETS x LANES rows."""
 LANES: Final = 8
+_AT_ONCE: Final = 2 * LANES
+"""Rows tried with one update before they are made; more of them are upserted one by one, in one command."""
 
 
 class Fence:
@@ -51,8 +53,10 @@ class Fence:
         if not rows:
             return
         touch = {"$inc": {"n": 1}}
-        written = await self._rows.update_many({"_id": {"$in": sorted(rows)}}, touch, session=session)
-        if written.matched_count < len(rows):
+        there = 0
+        if len(rows) <= _AT_ONCE:
+            there = (await self._rows.update_many({"_id": {"$in": [*rows]}}, touch, session=session)).matched_count
+        if there < len(rows):
             await self._rows.bulk_write([UpdateOne({"_id": row}, touch, upsert=True) for row in rows], session=session)
         running = current_transaction()
         if running is not None:

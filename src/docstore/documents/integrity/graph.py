@@ -56,6 +56,10 @@ class ReferenceGraph:
         """The references to its documents that follow one of the rules."""
         return tuple(edge for edge in self._incoming.get(collection, ()) if edge.rule in rules)
 
+    def is_referred_to(self, collection: str) -> bool:
+        """Whether documents may refer to its own."""
+        return collection in self._incoming
+
     def concerns(self, collection: str) -> bool:
         """Whether its documents refer to others, or others to them."""
         return collection in self._outgoing or collection in self._incoming

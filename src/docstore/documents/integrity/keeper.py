@@ -11,7 +11,6 @@ from docstore.documents.integrity.deletion import delete
 from docstore.documents.integrity.existence import ExistenceCheck, reference_write
 from docstore.documents.integrity.purging import before_purge
 from docstore.documents.integrity.restoration import restore
-from docstore.documents.references import OnDelete
 
 
 class CollectionKeeper:
@@ -26,14 +25,14 @@ class CollectionKeeper:
         self._bound = bound
         self._collection = collection
         self._existence = ExistenceCheck(bound, collection)
-        enforced = (OnDelete.RESTRICT, OnDelete.CASCADE, OnDelete.SET_NULL)
-        # A checked reference that nothing follows from must still not be written while its target goes.
-        self._is_referred_to = bool(bound.graph.incoming(collection, *enforced, OnDelete.NOTHING))
 
     @property
     def is_referred_to(self) -> bool:
-        """Whether deleting a document here may concern others."""
-        return self._is_referred_to
+        """Whether deleting a document here may concern others.
+
+        By whatever rule: a reference that nothing follows from must still not be written while its target goes.
+        """
+        return self._bound.graph.is_referred_to(self._collection)
 
     def refers(self, documents: Sequence[Document]) -> bool:
         """Whether documents to be inserted refer to anything that is checked."""

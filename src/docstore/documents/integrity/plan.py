@@ -114,7 +114,8 @@ async def _cascade(
         takings += level
         found: dict[str, list[Any]] = defaultdict(list)
         for taking in level:
-            await bound.fence.close(taking.collection, taking.ids, session)
+            if bound.graph.is_referred_to(taking.collection):
+                await bound.fence.close(taking.collection, taking.ids, session)
             for edge in bound.graph.incoming(taking.collection, OnDelete.CASCADE):
                 async for referring, _ in _Staying(bound, taken, session, spare).referrers(edge, taking.ids):
                     taken[edge.source].add(referring)

@@ -14,6 +14,7 @@ from docstore.documents.integrity.graph import Edge
 from docstore.documents.integrity.steps import Steps
 from docstore.documents.integrity.violations import SHOWN, still_referred_to
 from docstore.documents.references import OnDelete
+from docstore.documents.transactions import current_transaction
 
 _ENFORCED = (OnDelete.RESTRICT, OnDelete.CASCADE, OnDelete.SET_NULL)
 
@@ -35,6 +36,9 @@ async def before_purge(
     for source, each_ids in _by_collection(gone).items():
         await _clear_in_trash(bound, source, each_ids, gone, session)
     await _forget_cleared(bound, gone, session)
+    running = current_transaction()
+    if running is not None:
+        running.present.clear()
     asked = {(collection, each) for each in ids}
     along = {node: deletion for node, deletion in gone.items() if node not in asked}
     for source, along_ids in _by_collection(along).items():
@@ -59,11 +63,7 @@ async def _taken_along(
         level = {}
         for (target, deletion_id), targets in groups.items():
             for edge in bound.graph.incoming(target, OnDelete.CASCADE):
-                deleted = bound.deleted(edge.source)
-                if deleted is None:
-                    continue
-                same = {"deletionId": deletion_id, **deleted}
-                async for document in bound.referrers(edge, targets, session, same):
+                async for document in bound.referrers_in_trash(edge, targets, session, deletion_id=deletion_id):
                     if (edge.source, document["_id"]) not in gone:
                         level[edge.source, document["_id"]] = deletion_id
         gone |= level
@@ -88,12 +88,9 @@ async def _clear_in_trash(
     bound: BoundReferences, target: str, ids: list[Any], gone: dict[Node, Any], session: AsyncClientSession
 ) -> None:
     for edge in bound.graph.incoming(target, OnDelete.SET_NULL):
-        deleted = bound.deleted(edge.source)
-        if deleted is None:
-            continue
         referring = [
             document["_id"]
-            async for document in bound.referrers(edge, ids, session, deleted)
+            async for document in bound.referrers_in_trash(edge, ids, session)
             if (edge.source, document["_id"]) not in gone
         ]
         for chunk in chunks(ids):

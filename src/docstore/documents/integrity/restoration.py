@@ -14,14 +14,13 @@ from docstore.documents.driver_errors import duplicate_fields
 from docstore.documents.fields import utc_now
 from docstore.documents.guard.deletes import apply
 from docstore.documents.guard.predicate import DELETED, DELETED_STATUS, is_deleted_document, restoration_marks
-from docstore.documents.integrity.bound import BoundReferences, Document, Node, chunks, values_of
+from docstore.documents.integrity.bound import STATE, BoundReferences, Document, Node, chunks, values_of
 from docstore.documents.integrity.graph import Edge
 from docstore.documents.integrity.steps import Steps
 from docstore.documents.integrity.violations import deletion_unfinished, parent_not_living
 from docstore.documents.references import OnDelete
 from docstore.errors import RestoreConflict
 
-_STATE = ("deletedAt", "isDeleted", "status", "deletionId")
 _GONE = object()
 
 
@@ -65,11 +64,13 @@ class _Restoration:
 
     async def find(self, collection: str, wanted: Mapping[str, Any]) -> None:
         """The asked documents."""
-        query = {"$and": [dict(wanted), dict(DELETED)]}
+        # A server that has to look for any of three marks uses no index: where ids are given it is not asked to.
+        query = dict(wanted) if "_id" in wanted else {"$and": [dict(wanted), dict(DELETED)]}
         cursor = self.bound.raw(collection).find(query, self._fields(collection), session=self.session)
         async for document in cursor:
-            self.asked.add((collection, document["_id"]))
-            self.documents[collection, document["_id"]] = document
+            if is_deleted_document(document):
+                self.asked.add((collection, document["_id"]))
+                self.documents[collection, document["_id"]] = document
 
     async def refuse_unfinished(self) -> None:
         """A deletion that goes on in steps would delete again what comes back."""
@@ -85,11 +86,10 @@ class _Restoration:
             found: dict[Node, Document] = {}
             for (collection, deletion_id), ids in _by_deletion(level).items():
                 for edge in self.bound.graph.incoming(collection, OnDelete.CASCADE):
-                    if not self.bound.marks(edge.source):
-                        continue
-                    same = {"deletionId": deletion_id, **DELETED}
                     fields = self._fields(edge.source)
-                    async for document in self.bound.referrers(edge, ids, self.session, same, fields):
+                    async for document in self.bound.referrers_in_trash(
+                        edge, ids, self.session, deletion_id=deletion_id, fields=fields
+                    ):
                         node = (edge.source, document["_id"])
                         if node not in self.documents:
                             found[node] = document
@@ -133,7 +133,7 @@ class _Restoration:
         for collection, ids in by_collection.items():
             for chunk in chunks(ids):
                 cursor = self.bound.raw(collection).find(
-                    {"_id": {"$in": chunk}}, dict.fromkeys(_STATE, 1), session=self.session
+                    {"_id": {"$in": chunk}}, dict.fromkeys(STATE, 1), session=self.session
                 )
                 async for document in cursor:
                     deleted = self.bound.marks(collection) and is_deleted_document(document)
@@ -152,7 +152,8 @@ class _Restoration:
                 update["$set"]["status"] = status
             elif old_mark:
                 update["$unset"] = {"status": ""}
-            await self._apply(collection, ids, DELETED, update, ChangeKind.RESTORE)
+            # Read in this transaction: had anything changed meanwhile, the write would conflict.
+            await self._apply(collection, ids, {}, update, ChangeKind.RESTORE)
 
     async def mend(self) -> None:
         """Set cleared references to what came back, where they are still null."""
@@ -196,7 +197,7 @@ class _Restoration:
 
     def _fields(self, collection: str) -> dict[str, int]:
         edges = self.bound.graph.outgoing(collection)
-        return dict.fromkeys((*_STATE, *(edge.field for edge in edges)), 1)
+        return dict.fromkeys((*STATE, *(edge.field for edge in edges)), 1)
 
 
 def _by_deletion(documents: Mapping[Node, Document]) -> dict[tuple[str, Any], list[Any]]:
