@@ -6,7 +6,7 @@ taken back.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -202,15 +202,26 @@ async def _run(trigger: Trigger, model: type["StoredDocument"], concerned: Seque
         _depth.reset(token)
 
 
-@asynccontextmanager
-async def following_triggers(
+def following_triggers(
     document: "StoredDocument", session: AsyncClientSession | None = None
-) -> AsyncIterator[None]:
+) -> AbstractAsyncContextManager[None]:
     """Around a write of a document: what triggers changed in it shows in memory, and is not written back later."""
+    return _following(document, session) if type(document).triggers else _NOTHING_FOLLOWS
+
+
+class _NothingFollows(AbstractAsyncContextManager[None]):
+    """For models without triggers, whose writes are not to pay for those with."""
+
+    async def __aexit__(self, *error: object) -> None:
+        return None
+
+
+_NOTHING_FOLLOWS: Final = _NothingFollows()
+
+
+@asynccontextmanager
+async def _following(document: "StoredDocument", session: AsyncClientSession | None) -> AsyncIterator[None]:
     model = type(document)
-    if not model.triggers:
-        yield
-        return
     fired: set[Any] = set()
     token = _fired.set(fired)
     try:
