@@ -35,7 +35,7 @@ from docstore.clients import (
     ensure_topic,
     make_kafka_consumer,
 )
-from docstore.documents import add_event_handler, bind, remove_event_handler, unbind
+from docstore.documents import DeletionStep, add_event_handler, bind, remove_event_handler, unbind
 from docstore.errors import DocstoreError, NotBound
 from docstore.models import ALL
 from docstore.outbox import InboxEntry, Outbox, OutboxEntry
@@ -50,7 +50,7 @@ Database = AsyncDatabase[dict[str, Any]]
 
 _Closer = tuple[Callable[[Settings], object], Callable[[Settings], Awaitable[None]]]
 
-SYSTEM_MODELS: Final = (OutboxEntry, InboxEntry, DeadLetter)
+SYSTEM_MODELS: Final = (OutboxEntry, InboxEntry, DeadLetter, DeletionStep)
 """The rows that mechanisms keep for themselves; every Store binds them."""
 
 _outbox: Final = Outbox()

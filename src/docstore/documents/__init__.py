@@ -22,6 +22,7 @@ from docstore.documents.fields import (
     is_stored,
     utc_now,
 )
+from docstore.documents.guard.references import DeletionReport
 from docstore.documents.include import (
     Many,
     One,
@@ -33,6 +34,7 @@ from docstore.documents.include import (
     relations_of,
 )
 from docstore.documents.indexes import Index, declared_indexes, index, unique
+from docstore.documents.integrity import DeletionStep, resume_deletions
 from docstore.documents.pages import NumberedPage, Page
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
 from docstore.documents.references import OnDelete, PydanticObjectId, Ref, Reference, references_of
@@ -45,11 +47,22 @@ from docstore.documents.transactions import (
     transactional,
 )
 from docstore.documents.trash import Trash
+from docstore.documents.triggers import (
+    Transition,
+    Trigger,
+    assign_fields,
+    became_null,
+    get_trigger,
+    trigger_names,
+    triggers_for,
+)
 
 __all__ = [
     "STORED",
     "Change",
     "ChangeKind",
+    "DeletionReport",
+    "DeletionStep",
     "Document",
     "DocumentChanged",
     "Email",
@@ -77,14 +90,19 @@ __all__ = [
     "SystemDocument",
     "TokenHash",
     "Transaction",
+    "Transition",
     "Trash",
+    "Trigger",
     "UtcDateTime",
     "add_event_handler",
+    "assign_fields",
+    "became_null",
     "belongs_to",
     "bind",
     "current_transaction",
     "declared_indexes",
     "emit",
+    "get_trigger",
     "has_many",
     "has_one",
     "heeds_context_alone",
@@ -94,10 +112,13 @@ __all__ = [
     "references_of",
     "relations_of",
     "remove_event_handler",
+    "resume_deletions",
     "run_in_transaction",
     "transaction",
     "transactional",
     "translated",
+    "trigger_names",
+    "triggers_for",
     "unbind",
     "unique",
     "utc_now",

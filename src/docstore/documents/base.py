@@ -25,7 +25,8 @@ from docstore.documents.codec import codec_of, is_plain
 from docstore.documents.driver_errors import translated
 from docstore.documents.events import Event
 from docstore.documents.fields import UtcDateTime, is_stored, utc_now
-from docstore.documents.guard.collection import GuardedCollection, SoftDeleteResult
+from docstore.documents.guard.collection import GuardedCollection
+from docstore.documents.guard.deletes import SoftDeleteResult
 from docstore.documents.guard.predicate import Scope
 from docstore.documents.hydration import looks_stored
 from docstore.documents.include.relations import RelatedView
@@ -46,10 +47,12 @@ from docstore.documents.lifecycle import (
 )
 from docstore.documents.loading import loader_of
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
+from docstore.documents.references import PydanticObjectId
 from docstore.documents.states import StateMachine
 from docstore.documents.tracking import forget_with_transaction, is_changed, keep_state, roll_back, state_of
 from docstore.documents.transactions import ambient_session
 from docstore.documents.trash import TrashDoor
+from docstore.documents.triggers import Trigger, following_triggers
 from docstore.documents.validation import encoded, prepared_to_insert, revalidate
 from docstore.errors import NotBound, NotFound
 
@@ -101,6 +104,10 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
     """Whether every write, by any route, produces `change_events` in its own transaction."""
     counters: ClassVar[frozenset[str]] = frozenset()
     """Attributes whose change alone is not announced: a view counted is no news to search and caches."""
+    check_references: ClassVar[bool] = True
+    """Whether what a document refers to has to be there when the reference is written."""
+    triggers: ClassVar[Sequence[Trigger]] = ()
+    """What happens by itself when a document changes, by any route."""
     sensitive: ClassVar[frozenset[str]] = frozenset()
     """Attributes whose values never show in logs and audit entries."""
 
@@ -279,18 +286,21 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         """Insert this document.
 
         Raises:
+            ReferenceViolation: it refers to what is not there.
             UniqueViolation: a living document already has a unique value.
             ValidationFailed: an assigned value breaks the model's rules; nothing is written.
         """
         forget_with_transaction(self)
         if is_plain(type(self)):
-            await insert_new(self, session)
+            async with following_triggers(self, session):
+                await insert_new(self, session)
             self._save_state()
             return self
         revalidate(self, stored=False)
         self._stamp_new()
         with translated(type(self).__name__):
-            return await super().insert(link_rule=link_rule, session=session, skip_actions=skip_actions)
+            async with following_triggers(self, session):
+                return await super().insert(link_rule=link_rule, session=session, skip_actions=skip_actions)
 
     @classmethod
     async def insert_many(
@@ -303,7 +313,9 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         """Insert documents in one command, and give them their ids.
 
         Raises:
-            UniqueViolation: a living document already has a unique value; those before it are inserted.
+            ReferenceViolation: one refers to what is neither there nor among them; nothing is written.
+            UniqueViolation: a living document already has a unique value. Those before it are inserted, unless the
+                model has references or something follows from its writes: then nothing is.
             ValidationFailed: an assigned value breaks the model's rules; nothing is written.
         """
         if link_rule is WriteRules.WRITE:
@@ -331,16 +343,18 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
 
         Raises:
             DeletedDocument: it is in the trash.
+            ReferenceViolation: a reference it changes leads to what is not there.
             UniqueViolation: a living document already has a unique value.
             ValidationFailed: a value breaks the model's rules; nothing is written.
         """
         forget_with_transaction(self)
-        if is_plain(type(self)) and not kwargs:
-            await save_document(self, session)
-        else:
-            await self._save_with_actions(
-                session=session, link_rule=link_rule, ignore_revision=ignore_revision, **kwargs
-            )
+        async with following_triggers(self, session):
+            if is_plain(type(self)) and not kwargs:
+                await save_document(self, session)
+            else:
+                await self._save_with_actions(
+                    session=session, link_rule=link_rule, ignore_revision=ignore_revision, **kwargs
+                )
         if session is None or not session.in_transaction or session is ambient_session():
             self._save_state()  # another's transaction may yet abort: what it wrote would look saved
         return self
@@ -376,18 +390,19 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         """Apply update operators to the stored document, and take over what it has become.
 
         Raises:
-            NotFound, DeletedDocument, StaleDocument, UniqueViolation: as the names say.
+            NotFound, DeletedDocument, StaleDocument, ReferenceViolation, UniqueViolation: as the names say.
         """
         forget_with_transaction(self)
-        await write_update(
-            self,
-            args,
-            session=session,
-            ignore_revision=ignore_revision,
-            bulk_writer=bulk_writer,
-            skip_actions=skip_actions,
-            options=pymongo_kwargs,
-        )
+        async with following_triggers(self, session):
+            await write_update(
+                self,
+                args,
+                session=session,
+                ignore_revision=ignore_revision,
+                bulk_writer=bulk_writer,
+                skip_actions=skip_actions,
+                options=pymongo_kwargs,
+            )
         self._save_state()
         return self
 
@@ -402,7 +417,8 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         self.updated_at = utc_now()
         try:
             with translated(type(self).__name__):
-                return await super().replace(*args, **kwargs)
+                async with following_triggers(self, kwargs.get("session")):
+                    return await super().replace(*args, **kwargs)
         except NotFound as error:
             raise await why_missing(self, kwargs.get("session")) from error
 
@@ -453,7 +469,8 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
             InvalidTransition: names the present state, the asked one and the allowed ones.
             NotFound, DeletedDocument, ValidationFailed: as the names say.
         """
-        await move(self, state, changes)
+        async with following_triggers(self):
+            await move(self, state, changes)
         return self
 
     # Inner workings, used by the modules beside this one
@@ -514,6 +531,8 @@ class Document(StoredDocument):
     deleted_at: UtcDateTime | None = None
     is_deleted: bool = False
     deleted_by: str | None = None
+    deletion_id: PydanticObjectId | None = None
+    """What all that one deletion took has in common."""
 
     deleted: ClassVar[TrashDoor] = TrashDoor(Scope.DELETED)
     """The deleted documents alone: `Post.deleted.find(...)`."""
@@ -530,8 +549,14 @@ class Document(StoredDocument):
     ) -> DeleteResult | None:
         """Put this document into the trash; one that is there already stays as it was deleted first.
 
+        What refers to it follows the rule of its reference: CASCADE goes too, SET_NULL lets go.
+
         Returns:
-            PyMongo's DeleteResult: `deleted_count` is 1, or 0 when there was no living document to delete.
+            PyMongo's DeleteResult: `deleted_count` is 1, or 0 when there was no living document to delete. Its
+            `report` tells all that was deleted and freed.
+
+        Raises:
+            ReferenceViolation: a RESTRICT reference to it stands; names who refers, and nothing is written.
         """
         with translated(type(self).__name__):
             result = await super().delete(
@@ -541,15 +566,17 @@ class Document(StoredDocument):
                 skip_actions=skip_actions,
                 **pymongo_kwargs,
             )
-        if isinstance(result, SoftDeleteResult) and result.deleted_count:
-            moment, actor = result.marks["deletedAt"], result.marks["deletedBy"]
-            assign(self, {"deleted_at": moment, "updated_at": moment, "deleted_by": actor, "is_deleted": True})
+        if isinstance(result, SoftDeleteResult) and result.deleted_count and result.marks:
+            marks = result.marks
+            taken_over = {"deleted_by": marks["deletedBy"], "deletion_id": marks["deletionId"], "is_deleted": True}
+            assign(self, {"deleted_at": marks["deletedAt"], "updated_at": marks["updatedAt"], **taken_over})
         return result
 
     async def restore(self, *, session: Session = None) -> Self:
-        """Bring this document back from the trash; one that is living stays as it is.
+        """Bring this document back from the trash, with what its deletion took along; a living one stays as it is.
 
         Raises:
+            ReferenceViolation: it refers to what is deleted itself; restore that first.
             RestoreConflict: a living document took a unique value meanwhile; names the field and that document.
             NotFound: it was purged, or never saved.
         """

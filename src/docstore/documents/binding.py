@@ -12,8 +12,10 @@ from docstore.documents.changes import Change
 from docstore.documents.events import emit
 from docstore.documents.guard import GuardedDatabase, GuardRegistry, Policy
 from docstore.documents.guard.policy import Hook
+from docstore.documents.integrity import BoundReferences, CollectionKeeper, DeletionStep, graph_of
 from docstore.documents.queries import FindManyStock, FindOneStock
 from docstore.documents.transactions import use_client
+from docstore.documents.triggers import check_triggers, trigger_hook
 from docstore.errors import SettingsError
 
 
@@ -34,11 +36,15 @@ async def bind(
         The guarded database.
 
     Raises:
-        SettingsError: a model asks for Beanie's query cache, which would keep deleted documents.
+        SettingsError: a model asks for Beanie's query cache, which would keep deleted documents; a reference that
+            cannot be null has the rule SET_NULL; two triggers have the same name.
     """
     for model in models:
         _check(model)
         _adjust(model)
+    check_triggers(models)
+    if DeletionStep not in models:
+        models = [*models, DeletionStep]
     registry = GuardRegistry(database.name, {model.__name__: model for model in models}, cursor_key or None)
     guarded = GuardedDatabase(database, registry)
     await beanie.init_beanie(database=guarded, document_models=list(models), skip_indexes=True)
@@ -46,6 +52,7 @@ async def bind(
     for model in documents:
         if not _inherits_collection(model, documents):
             registry.register(model.get_collection_name(), _policy(model))
+    _keep_references(database, registry, documents)
     for model in models:
         if issubclass(model, beanie.View):
             await _renew_view(guarded, model)
@@ -55,10 +62,20 @@ async def bind(
 
 def unbind(models: Sequence[type[Any]]) -> None:
     """Forget the database of `models`: from now on their queries raise NotBound."""
-    for model in models:
+    for model in (*models, DeletionStep):
         if issubclass(model, StoredDocument) and "_document_settings" in vars(model):
             del model._document_settings
     use_client(None)
+
+
+def _keep_references(
+    database: AsyncDatabase[dict[str, Any]], registry: GuardRegistry, models: Sequence[type[Any]]
+) -> None:
+    graph = graph_of(models)
+    registry.references = bound = BoundReferences(graph, database, registry)
+    for name in tuple(registry):
+        if graph.concerns(name):
+            registry.keep(name, CollectionKeeper(bound, name))
 
 
 def _policy(model: type[Any]) -> Policy:
@@ -67,6 +84,8 @@ def _policy(model: type[Any]) -> Policy:
     return Policy(
         soft_delete=model.soft_delete,
         hooks=(_announcer(model),) if model.announces else (),
+        images=bool(model.triggers),
+        reactions=(trigger_hook(model),) if model.triggers else (),
         counters=frozenset(model.stored_name(name) for name in model.counters),
     )
 

@@ -104,7 +104,7 @@ async def _filed(mapping_ids: Sequence[Id]) -> set[Id]:
 
 
 async def _filed_under(category_ids: Sequence[Id]) -> set[Id]:
-    mappings = await CategoryMapping.find({"categoryId": {"$in": list(category_ids)}}).to_list()
+    mappings = await CategoryMapping.with_deleted.find({"categoryId": {"$in": list(category_ids)}}).to_list()
     return {mapping.account_id for mapping in mappings}
 
 

@@ -50,7 +50,7 @@ async def _documents_of(object_ids: Sequence[str]) -> list[Id]:
 
 
 async def _tagged(tag_ids: Sequence[Id]) -> set[Id]:
-    return {link.post_id for link in await TagOnPost.find({"tagId": {"$in": list(tag_ids)}}).to_list()}
+    return {link.post_id for link in await TagOnPost.with_deleted.find({"tagId": {"$in": list(tag_ids)}}).to_list()}
 
 
 async def _linked(link_ids: Sequence[Id]) -> set[Id]:

@@ -1,11 +1,12 @@
 """What the guard does for each collection of a bound database."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from docstore.documents.changes import Change
 from docstore.documents.guard.predicate import Scope
+from docstore.documents.guard.references import ReferenceKeeper
 
 Hook = Callable[[Change], Awaitable[None]]
 """Called with every write to a collection, inside its transaction; raising aborts the write."""
@@ -20,12 +21,21 @@ class Policy:
         hooks: what follows from a write, in order.
         images: whether a hook needs the documents as they were and as they became.
         counters: stored fields whose change alone is nobody's business.
+        reactions: hooks that write in their turn; called after all others, so that what caused them is told first.
+        keeper: keeps references whole; None where no document here refers or is referred to.
     """
 
     soft_delete: bool = True
     hooks: tuple[Hook, ...] = ()
     images: bool = False
     counters: frozenset[str] = frozenset()
+    reactions: tuple[Hook, ...] = ()
+    keeper: ReferenceKeeper | None = None
+
+    @property
+    def observed(self) -> bool:
+        """Whether anything follows from a write."""
+        return bool(self.hooks or self.reactions)
 
     def with_rules_of(self, other: "Policy") -> "Policy":
         """What holds when both policies do."""
@@ -34,11 +44,13 @@ class Policy:
             hooks=(*self.hooks, *(hook for hook in other.hooks if hook not in self.hooks)),
             images=self.images or other.images,
             counters=self.counters & other.counters,
+            reactions=(*self.reactions, *(hook for hook in other.reactions if hook not in self.reactions)),
+            keeper=self.keeper or other.keeper,
         )
 
     def is_news(self, update: Any) -> bool:
         """Whether hooks are to be called for an update: not when it moves counters alone."""
-        if not self.hooks:
+        if not self.observed:
             return False
         if not self.counters or not isinstance(update, Mapping):
             return True
@@ -58,11 +70,13 @@ class GuardRegistry:
         database: the database's name.
         models: the bound models by class name: what references and relations name each other by.
         cursor_key: signs the cursors of pages; None where nobody gave one.
+        references: the references among the bound models, for those who know them.
     """
 
     database: str
     models: Mapping[str, type[Any]] = field(default_factory=dict)
     cursor_key: bytes | None = field(default=None, repr=False)
+    references: object = None
     _policies: dict[str, Policy] = field(default_factory=dict)
 
     def register(self, name: str, policy: Policy) -> None:
@@ -73,6 +87,10 @@ class GuardRegistry:
     def policy(self, name: str) -> Policy:
         """The policy of a collection, the guarded default for unknown ones."""
         return self._policies.get(name, DEFAULT_POLICY)
+
+    def keep(self, name: str, keeper: ReferenceKeeper) -> None:
+        """Have the references from and to a collection kept whole."""
+        self._policies[name] = replace(self.policy(name), keeper=keeper)
 
     def is_bound(self, name: str) -> bool:
         """Whether a model is bound to the collection."""
