@@ -62,7 +62,8 @@ async def bind(
 
 def unbind(models: Sequence[type[Any]]) -> None:
     """Forget the database of `models`: from now on their queries raise NotBound."""
-    for model in (*models, DeletionStep):
+    bound: tuple[type[Any], ...] = (*models, DeletionStep)
+    for model in bound:
         if issubclass(model, StoredDocument) and "_document_settings" in vars(model):
             del model._document_settings
     use_client(None)
