@@ -22,6 +22,7 @@ from docstore.documents.fields import (
     is_stored,
     utc_now,
 )
+from docstore.documents.filters import trusted
 from docstore.documents.indexes import Index, declared_indexes, index, unique
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
 from docstore.documents.references import OnDelete, PydanticObjectId, Ref, Reference, references_of
@@ -77,6 +78,7 @@ __all__ = [
     "transaction",
     "transactional",
     "translated",
+    "trusted",
     "unbind",
     "unique",
     "utc_now",

@@ -25,6 +25,8 @@ from docstore.documents.codec import codec_of
 from docstore.documents.driver_errors import translated
 from docstore.documents.events import Event
 from docstore.documents.fields import UtcDateTime, is_stored, utc_now
+from docstore.documents.filters.compiling import CompiledFilter
+from docstore.documents.filters.trusted import TrustedFilter, trusted
 from docstore.documents.guard.collection import GuardedCollection, SoftDeleteResult
 from docstore.documents.guard.predicate import Scope
 from docstore.documents.hydration import looks_stored
@@ -238,9 +240,25 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
             pydantic.ValidationError: a value is no id of this model.
         """
         wanted = [known_id(cls, each) for each in ids]
-        found = await cls.find({"_id": {"$in": list(dict.fromkeys(wanted))}}, session=session).to_list()
+        found = await cls.find(trusted({"_id": {"$in": list(dict.fromkeys(wanted))}}), session=session).to_list()
         by_id = {document.id: document for document in found}
         return [by_id[each] for each in wanted if each in by_id]
+
+    @classmethod
+    async def distinct(
+        cls, key: Any, filter: Mapping[str, Any] | None = None, session: Session = None, **kwargs: Any
+    ) -> list[Any]:
+        """The distinct values of a field among the documents that match."""
+        found: list[Any] = await cls.find(filter or {}).distinct(key, session=session, **kwargs)
+        return found
+
+    @classmethod
+    def _add_class_id_filter(cls, args: tuple[Any, ...], with_children: bool = False) -> tuple[Any, ...]:
+        # Beanie adds its own condition for inherited documents, unless the caller's names the class. The caller's is
+        # not judged yet, so only our own filters are asked.
+        known = tuple(each for each in args if isinstance(each, TrustedFilter | CompiledFilter))
+        own: tuple[Any, ...] = super()._add_class_id_filter(known, with_children)
+        return (*args, *(trusted(each) for each in own[len(known) :]))
 
     # Writes
 

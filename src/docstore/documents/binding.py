@@ -17,7 +17,9 @@ from docstore.documents.transactions import use_client
 from docstore.errors import SettingsError
 
 
-async def bind(database: AsyncDatabase[dict[str, Any]], models: Sequence[type[Any]]) -> GuardedDatabase:
+async def bind(
+    database: AsyncDatabase[dict[str, Any]], models: Sequence[type[Any]], *, strict_filters: bool = True
+) -> GuardedDatabase:
     """Bind `models` to `database`, for this process: from now on their queries run there, guarded.
 
     Indexes are not touched; `docstore indexes sync` applies them. Binding again moves the models.
@@ -25,6 +27,8 @@ async def bind(database: AsyncDatabase[dict[str, Any]], models: Sequence[type[An
     Args:
         database: a plain PyMongo database.
         models: Document and SystemDocument classes; Beanie's views and unions are guarded too.
+        strict_filters: refuse operators in plain filters and unknown field names; False for code on its way from
+            Beanie. Typed expressions are checked either way.
 
     Returns:
         The guarded database.
@@ -35,7 +39,7 @@ async def bind(database: AsyncDatabase[dict[str, Any]], models: Sequence[type[An
     for model in models:
         _check(model)
         _adjust(model)
-    registry = GuardRegistry(database.name)
+    registry = GuardRegistry(database.name, strict_filters=strict_filters)
     guarded = GuardedDatabase(database, registry)
     await beanie.init_beanie(database=guarded, document_models=list(models), skip_indexes=True)
     documents = [model for model in models if issubclass(model, beanie.Document)]

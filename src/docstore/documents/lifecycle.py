@@ -24,6 +24,7 @@ from pymongo.errors import DuplicateKeyError
 from docstore.documents.codec import beanie_id, encode_value
 from docstore.documents.driver_errors import duplicate_fields, translated
 from docstore.documents.fields import utc_now
+from docstore.documents.filters.trusted import trusted
 from docstore.documents.guard.predicate import LIVING, MARKS, Scope, is_deleted_document
 from docstore.documents.guard.trash import purge_matching, restore_matching
 from docstore.documents.lazy import parse_now
@@ -162,7 +163,7 @@ async def write_update(
         query["revision_id"] = document.revision_id
     if settings.use_revision:
         arguments.append(SetRevisionId(uuid4()))  # type: ignore[no-untyped-call]  # Beanie's
-    update = model.find_one(query, session=session).update(
+    update = model.find_one(trusted(query), session=session).update(
         *arguments,
         response_type=UpdateResponse.NEW_DOCUMENT,
         bulk_writer=bulk_writer,

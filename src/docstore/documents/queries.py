@@ -16,6 +16,7 @@ from pymongo.results import UpdateResult
 
 from docstore.documents.driver_errors import MissingDocument, translated
 from docstore.documents.fields import utc_now
+from docstore.documents.filters.queries import JudgedAggregation, JudgedFindMany, JudgedFindOne, JudgedUpdate
 from docstore.documents.guard.trash import purge_matching, restore_matching
 from docstore.documents.loading import Load, load_all, load_stream, loader_of
 from docstore.documents.transactions import ambient_session
@@ -37,24 +38,24 @@ class _UpsertCheck:
         return result
 
 
-class UpdateManyDocuments(_UpsertCheck, UpdateMany):
+class UpdateManyStock(_UpsertCheck, UpdateMany):
     """Beanie's update of many documents; its upsert respects the trash."""
 
 
-class UpdateOneDocument(_UpsertCheck, UpdateOne):
+class UpdateOneStock(_UpsertCheck, UpdateOne):
     """Beanie's update of one document; its upsert respects the trash."""
 
 
 class FindManyStock(FindMany[ResultT]):
     """Beanie's own query, for its own documents beside ours."""
 
-    UpdateQueryType = UpdateManyDocuments
+    UpdateQueryType = UpdateManyStock
 
 
 class FindOneStock(FindOne[ResultT]):
     """Beanie's own query, for its own documents beside ours."""
 
-    UpdateQueryType = UpdateOneDocument
+    UpdateQueryType = UpdateOneStock
 
 
 def _loader(query: Any) -> Load | None:
@@ -62,7 +63,7 @@ def _loader(query: Any) -> Load | None:
     return None if by_beanie else loader_of(query.projection_model)
 
 
-class AggregateDocuments(AggregationQuery[ResultT]):
+class _ReadAggregation(AggregationQuery[ResultT]):
     """Beanie's aggregation, whose results are read by codecs where they have a class."""
 
     async def to_list(self, length: int | None = None) -> list[ResultT]:
@@ -86,11 +87,8 @@ class AggregateDocuments(AggregationQuery[ResultT]):
         return loader_of(model) if hasattr(model, "__pydantic_validator__") else None
 
 
-class FindManyDocuments(FindMany[ResultT]):
-    """Beanie's query for many documents, read by codecs, with `stream`, `restore` and `purge`."""
-
-    UpdateQueryType = UpdateManyDocuments
-    AggregationQueryType = AggregateDocuments  # type: ignore[assignment]  # generic over the same results
+class _ReadMany(FindMany[ResultT]):
+    """Beanie's query for many documents, read by codecs."""
 
     _load: Load | None = None
 
@@ -110,6 +108,37 @@ class FindManyDocuments(FindMany[ResultT]):
         cursor: Any = self.cursor
         return cast("ResultT", self._load(await cursor.__anext__()))
 
+
+class _ReadOne(FindOne[ResultT]):
+    """Beanie's query for one document, read by a codec."""
+
+    def __await__(self) -> Generator[Any, Any, ResultT | None]:
+        load = _loader(self)
+        if load is None:
+            return (yield from super().__await__())
+        asked: Any = self._find_one  # untyped in Beanie
+        stored = yield from asked().__await__()
+        return None if stored is None else cast("ResultT", load(stored))
+
+
+class AggregateDocuments(JudgedAggregation, _ReadAggregation[ResultT]):
+    """The aggregation over documents."""
+
+
+class UpdateManyDocuments(JudgedUpdate, UpdateManyStock):
+    """The update of many documents; field names are known ones."""
+
+
+class UpdateOneDocument(JudgedUpdate, UpdateOneStock):
+    """The update of one document; field names are known ones."""
+
+
+class FindManyDocuments(JudgedFindMany, _ReadMany[ResultT]):
+    """The query for many documents: filters judged, read by codecs, with `stream`, `restore` and `purge`."""
+
+    UpdateQueryType: Any = UpdateManyDocuments
+    AggregationQueryType: Any = AggregateDocuments
+
     async def stream(self, batch: int = 1000) -> AsyncGenerator[ResultT, None]:
         """The documents this query matches, any number of them, in constant memory.
 
@@ -125,9 +154,10 @@ class FindManyDocuments(FindMany[ResultT]):
         if batch < 1:
             raise ValueError("a batch holds at least one document")
         load = _loader(self) or partial(parse_obj, self.projection_model, lazy_parse=self.lazy_parse)
-        cursor: Any = await self.get_cursor()
-        async for document in load_stream(cursor.batch_size(batch), load, batch):
-            yield document
+        with self._told():
+            cursor: Any = await self.get_cursor()
+            async for document in load_stream(cursor.batch_size(batch), load, batch):
+                yield document
 
     async def restore(self, session: Session = None) -> int:
         """Bring back the deleted ones among the documents this query matches; returns how many.
@@ -159,18 +189,10 @@ class FindManyDocuments(FindMany[ResultT]):
         )
 
 
-class FindOneDocument(FindOne[ResultT]):
-    """Beanie's query for one document, read by a codec; `replace_one` keeps the fields the model does not know."""
+class FindOneDocument(JudgedFindOne, _ReadOne[ResultT]):
+    """The query for one document: filters judged, read by a codec; `replace_one` keeps fields the model does not know."""
 
-    def __await__(self) -> Generator[Any, Any, ResultT | None]:
-        load = _loader(self)
-        if load is None:
-            return (yield from super().__await__())
-        asked: Any = self._find_one  # untyped in Beanie
-        stored = yield from asked().__await__()
-        return None if stored is None else cast("ResultT", load(stored))
-
-    UpdateQueryType = UpdateOneDocument
+    UpdateQueryType: Any = UpdateOneDocument
 
     async def replace_one(
         self, document: Any, session: Session = None, bulk_writer: BulkWriter | None = None

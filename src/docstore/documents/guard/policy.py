@@ -56,9 +56,11 @@ class GuardRegistry:
 
     Args:
         database: the database's name.
+        strict_filters: whether plain filters given to documents' query methods are judged.
     """
 
     database: str
+    strict_filters: bool = True
     _policies: dict[str, Policy] = field(default_factory=dict)
 
     def register(self, name: str, policy: Policy) -> None:
