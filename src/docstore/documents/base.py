@@ -2,9 +2,10 @@
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import beanie
 from beanie.exceptions import NotSupported
@@ -54,6 +55,9 @@ from docstore.documents.transactions import ambient_session
 from docstore.documents.trash import TrashDoor
 from docstore.documents.validation import encoded, prepared_to_insert, revalidate
 from docstore.errors import NotBound, NotFound
+
+if TYPE_CHECKING:
+    from docstore.documents.audit.entries import AuditEntry
 
 Session = AsyncClientSession | None
 
@@ -105,6 +109,8 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
     """Attributes whose change alone is not announced: a view counted is no news to search and caches."""
     sensitive: ClassVar[frozenset[str]] = frozenset()
     """Attributes whose values never show in logs and audit entries."""
+    audited: ClassVar[bool] = False
+    """Whether every change, by any route, leaves an audit entry in its own transaction."""
 
     class Settings:
         """Beanie's settings. No projection: a list of known fields would leave the old spellings behind."""
@@ -449,6 +455,34 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         await move(self, state, changes)
         return self
 
+    # What the audit log tells
+
+    async def history(self) -> "list[AuditEntry]":
+        """The audit entries of this document, oldest first: who, when, what changed.
+
+        Raises:
+            RefusedOperation: the model is not audited.
+            NotBound: the Store keeps no audit log.
+        """
+        from docstore.documents.audit.history import history_of
+
+        return await history_of(self)
+
+    async def as_of(self, moment: datetime) -> Self | None:
+        """This document as it was at an instant; None when it was not there yet.
+
+        The result is a copy, not meant to be saved. Counters are as they are now, sensitive values that changed since
+        are left out; neither is in the log.
+
+        Raises:
+            NotFound: it was purged, or retention removed the entries that would tell.
+            RefusedOperation, NotBound: as `history`.
+        """
+        from docstore.documents.audit.history import state_at
+
+        past: Self | None = await state_at(self, moment)
+        return past
+
     # Inner workings, used by the modules beside this one
 
     def _stamp_new(self) -> None:
@@ -508,6 +542,8 @@ class Document(StoredDocument):
     is_deleted: bool = False
     deleted_by: str | None = None
 
+    audited: ClassVar[bool] = True
+
     deleted: ClassVar[TrashDoor] = TrashDoor(Scope.DELETED)
     """The deleted documents alone: `Post.deleted.find(...)`."""
     with_deleted: ClassVar[TrashDoor] = TrashDoor(Scope.ALL)
@@ -557,6 +593,21 @@ class Document(StoredDocument):
             NotFound: there is no such document.
         """
         await purge_document(self, reason, session)
+
+    async def revert(self, entry: "AuditEntry") -> Self:
+        """Undo one change of this document, as a new change: its fields become again what they were before.
+
+        A deletion is undone by restoring, a restoration by deleting; an insert by going back to what was inserted.
+
+        Raises:
+            StaleDocument: what the entry changed was changed again since; names the fields.
+            ValidationFailed: it is another document's entry, or the log keeps no values of it.
+            RefusedOperation, NotBound: as `history`; also for a purge.
+        """
+        from docstore.documents.audit.history import revert
+
+        await revert(self, entry)
+        return self
 
     @classmethod
     def _status_after_restore(cls) -> str | None:

@@ -1,12 +1,14 @@
 """Binding models to a database: Beanie's initialisation, on guarded handles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import beanie
 from beanie.odm.queries.find import FindMany
 from pymongo.asynchronous.database import AsyncDatabase
 
+from docstore.documents.audit.entries import AUDIT_MODELS
+from docstore.documents.audit.recording import Auditor
 from docstore.documents.base import StoredDocument
 from docstore.documents.changes import Change
 from docstore.documents.events import emit
@@ -18,7 +20,11 @@ from docstore.errors import SettingsError
 
 
 async def bind(
-    database: AsyncDatabase[dict[str, Any]], models: Sequence[type[Any]], *, strict_filters: bool = True
+    database: AsyncDatabase[dict[str, Any]],
+    models: Sequence[type[Any]],
+    *,
+    audit: bool = True,
+    strict_filters: bool = True,
 ) -> GuardedDatabase:
     """Bind `models` to `database`, for this process: from now on their queries run there, guarded.
 
@@ -27,6 +33,7 @@ async def bind(
     Args:
         database: a plain PyMongo database.
         models: Document and SystemDocument classes; Beanie's views and unions are guarded too.
+        audit: keep an entry of every change of models that are `audited`, in its transaction; binds `AUDIT_MODELS` too.
         strict_filters: refuse operators in plain filters and unknown field names; False for code on its way from
             Beanie. Typed expressions are checked either way.
 
@@ -36,6 +43,9 @@ async def bind(
     Raises:
         SettingsError: a model asks for Beanie's query cache, which would keep deleted documents.
     """
+    audited = [model for model in models if audit and getattr(model, "audited", False)]
+    if audited:
+        models = (*models, *(each for each in AUDIT_MODELS if each not in models))
     for model in models:
         _check(model)
         _adjust(model)
@@ -43,9 +53,10 @@ async def bind(
     guarded = GuardedDatabase(database, registry)
     await beanie.init_beanie(database=guarded, document_models=list(models), skip_indexes=True)
     documents = [model for model in models if issubclass(model, beanie.Document)]
+    auditors = _auditors(audited)
     for model in documents:
         if not _inherits_collection(model, documents):
-            registry.register(model.get_collection_name(), _policy(model))
+            registry.register(model.get_collection_name(), _policy(model, auditors))
     for model in models:
         if issubclass(model, beanie.View):
             await _renew_view(guarded, model)
@@ -55,20 +66,33 @@ async def bind(
 
 def unbind(models: Sequence[type[Any]]) -> None:
     """Forget the database of `models`: from now on their queries raise NotBound."""
-    for model in models:
+    for model in (*models, *AUDIT_MODELS):
         if issubclass(model, StoredDocument) and "_document_settings" in vars(model):
             del model._document_settings
     use_client(None)
 
 
-def _policy(model: type[Any]) -> Policy:
+def _policy(model: type[Any], auditors: Mapping[str, Auditor]) -> Policy:
     if not issubclass(model, StoredDocument):
         return Policy()
+    hooks: list[Hook] = [_announcer(model)] if model.announces else []
+    auditor = auditors.get(model.get_collection_name())
+    if auditor is not None:
+        hooks.append(auditor)
     return Policy(
         soft_delete=model.soft_delete,
-        hooks=(_announcer(model),) if model.announces else (),
+        hooks=tuple(hooks),
+        images=auditor is not None,
         counters=frozenset(model.stored_name(name) for name in model.counters),
     )
+
+
+def _auditors(audited: Sequence[type[StoredDocument]]) -> dict[str, Auditor]:
+    """One auditor a collection, whichever models share it."""
+    sharing: dict[str, list[type[StoredDocument]]] = {}
+    for model in audited:
+        sharing.setdefault(model.get_collection_name(), []).append(model)
+    return {name: Auditor(models) for name, models in sharing.items()}
 
 
 def _inherits_collection(model: type[Any], documents: Sequence[type[Any]]) -> bool:

@@ -190,7 +190,7 @@ class FindManyDocuments(JudgedFindMany, _ReadMany[ResultT]):
 
 
 class FindOneDocument(JudgedFindOne, _ReadOne[ResultT]):
-    """The query for one document: filters judged, read by a codec; `replace_one` keeps fields the model does not know."""
+    """The query for one document: judged, read by a codec; `replace_one` keeps the fields the model does not know."""
 
     UpdateQueryType: Any = UpdateOneDocument
 

@@ -134,7 +134,7 @@ class Compiler:
         return compiled
 
     def _on_top(self, name: str, value: Any) -> Any:
-        if name in _LOGICAL and isinstance(value, list | tuple):
+        if name in _LOGICAL and isinstance(value, list | tuple) and value:
             return [self.compile(each) for each in value]
         if name == "$comment" and isinstance(value, str):
             return value

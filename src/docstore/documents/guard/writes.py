@@ -238,11 +238,12 @@ class Writer:
         *,
         before: Mapping[Any, Document] | None = None,
         after: Mapping[Any, Document] | None = None,
+        reason: str | None = None,
     ) -> None:
         """Call the hooks for one batch of written documents."""
         if not ids:
             return
-        change = Change(self._raw.name, kind, tuple(ids), before or {}, after or {})
+        change = Change(self._raw.name, kind, tuple(ids), before or {}, after or {}, reason)
         for hook in self._policy.hooks:
             await hook(change)
 
