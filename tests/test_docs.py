@@ -88,7 +88,6 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def command_names() -> set[str]:
     import typer
-
     from docstore.cli.app import app
 
     group = typer.main.get_command(app)

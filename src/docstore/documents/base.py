@@ -40,6 +40,7 @@ from docstore.documents.lifecycle import (
     insert_new,
     known_id,
     move,
+    next_version,
     purge_document,
     restore_document,
     save_document,
@@ -109,6 +110,11 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
     """Attributes whose change alone is not announced: a view counted is no news to search and caches."""
     sensitive: ClassVar[frozenset[str]] = frozenset()
     """Attributes whose values never show in logs and audit entries."""
+    versioned: ClassVar[bool] = False
+    """Whether a stored `version` counts every write, and a stale copy is not written over a newer one."""
+    if TYPE_CHECKING:
+        version: int = 0
+        """Of versioned models alone: how often the document was written since it was inserted."""
     audited: ClassVar[bool] = False
     """Whether every change, by any route, leaves an audit entry in its own transaction."""
 
@@ -572,7 +578,8 @@ class Document(StoredDocument):
             )
         if isinstance(result, SoftDeleteResult) and result.deleted_count:
             moment, actor = result.marks["deletedAt"], result.marks["deletedBy"]
-            assign(self, {"deleted_at": moment, "updated_at": moment, "deleted_by": actor, "is_deleted": True})
+            marks = {"deleted_at": moment, "updated_at": moment, "deleted_by": actor, "is_deleted": True}
+            assign(self, marks | next_version(self))
         return result
 
     async def restore(self, *, session: Session = None) -> Self:

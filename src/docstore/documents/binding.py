@@ -84,6 +84,7 @@ def _policy(model: type[Any], auditors: Mapping[str, Auditor]) -> Policy:
         hooks=tuple(hooks),
         images=auditor is not None,
         counters=frozenset(model.stored_name(name) for name in model.counters),
+        versioned=model.versioned,
     )
 
 

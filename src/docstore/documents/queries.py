@@ -18,6 +18,8 @@ from docstore.documents.driver_errors import MissingDocument, translated
 from docstore.documents.fields import utc_now
 from docstore.documents.filters.queries import JudgedAggregation, JudgedFindMany, JudgedFindOne, JudgedUpdate
 from docstore.documents.guard.trash import purge_matching, restore_matching
+from docstore.documents.guard.versions import of_version
+from docstore.documents.lifecycle import assign, next_version
 from docstore.documents.loading import Load, load_all, load_stream, loader_of
 from docstore.documents.transactions import ambient_session
 
@@ -211,8 +213,14 @@ class FindOneDocument(JudgedFindOne, _ReadOne[ResultT]):
             bulk_writer.add_operation(model, UpdateOneRequest(self.get_filter_query(), {"$set": fields}))
             return None
         collection = model.get_pymongo_collection()
+        query = self.get_filter_query()
+        own = model.versioned and document.id is not None and query.get("_id") == document.id
+        if own:
+            query["version"] = of_version(document.version)
         with translated(collection.name):
-            result: UpdateResult = await collection.set_fields(self.get_filter_query(), fields, session=self.session)
+            result: UpdateResult = await collection.set_fields(query, fields, session=self.session)
+        if result.matched_count and own:
+            assign(document, next_version(document))
         if not result.matched_count:
             raise MissingDocument(f"no living {collection.name} matches.", collection=collection.name)
         return result

@@ -16,7 +16,7 @@ from docstore.documents.queries import FindManyDocuments
 MASK: Final = "***"
 """Stands for a sensitive value: that it changed is told, what it was is not."""
 
-HOUSEKEEPING: Final = frozenset({"createdAt", "updatedAt", "version"})
+STAMPS: Final = frozenset({"createdAt", "updatedAt"})
 """Stored fields that every write moves: kept in an entry's diff, and left out of its `changes`."""
 
 
@@ -75,8 +75,8 @@ class AuditEntry(SystemDocument):
 
     @property
     def changes(self) -> Mapping[str, FieldChange]:
-        """The changed values by stored path, but for the stamps that every write moves."""
-        return {each.path: each for each in self.diff if each.path not in HOUSEKEEPING}
+        """The changed values by stored path, but for what every write moves: stamps, and a version."""
+        return {each.path: each for each in self.diff if each.path.partition(".")[0] in self.touched}
 
     @classmethod
     def of(cls, document: StoredDocument) -> FindManyDocuments[Self]:

@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from docstore.documents.audit.diff import difference, same, undo, value_at
-from docstore.documents.audit.entries import HOUSEKEEPING, MASK, AuditEntry
+from docstore.documents.audit.entries import MASK, STAMPS, AuditEntry
 from docstore.documents.changes import ChangeKind
 from docstore.documents.driver_errors import translated
 from docstore.documents.guard.predicate import MARKS, Scope
+from docstore.documents.guard.versions import VERSION
 from docstore.documents.hydration import hydrate
 from docstore.documents.lifecycle import assign, why_missing
 from docstore.documents.transactions import ambient_session, run_in_transaction
@@ -87,13 +88,13 @@ async def revert(document: "Document", entry: AuditEntry) -> None:
 async def _revert_values(document: "Document", entry: AuditEntry) -> None:
     present = await _present(document)
     raw = await AuditEntry.get_pymongo_collection().raw.find_one({"_id": entry.id}, session=ambient_session())
-    diff = [each for each in (raw or {}).get("diff", ()) if _is_revertible(each["path"])]
+    diff = [each for each in (raw or {}).get("diff", ()) if _is_revertible(document, each["path"])]
     if entry.operation is ChangeKind.INSERT:
         wanted = present
         async for later in _entries(document, None, after_seq=entry.seq):
             wanted = undo(wanted, later["diff"])
         changes = difference(present, wanted)
-        changes = [each for each in changes if _is_revertible(each["path"])]
+        changes = [each for each in changes if _is_revertible(document, each["path"])]
         to_set = {each["path"]: each["after"] for each in changes if "after" in each}
         to_unset = {each["path"]: "" for each in changes if "after" not in each}
     else:
@@ -113,8 +114,9 @@ async def _revert_values(document: "Document", entry: AuditEntry) -> None:
     assign(document, {name: getattr(fresh, name) for name in type(document).model_fields})
 
 
-def _is_revertible(path: str) -> bool:
-    return path.partition(".")[0] not in HOUSEKEEPING | MARKS
+def _is_revertible(document: "Document", path: str) -> bool:
+    moving = STAMPS | MARKS | ({VERSION} if type(document).versioned else set())
+    return path.partition(".")[0] not in moving
 
 
 def _refuse_masked(document: "Document", diff: list[Stored]) -> None:

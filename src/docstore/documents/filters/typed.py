@@ -99,6 +99,7 @@ def _exists(compiler: "Compiler", given: Exists) -> Compiled:
 
 def _size(compiler: "Compiler", given: Size) -> Compiled:
     _expect(compiler, given.field, given.num, (int,), "a length")
+    _expect(compiler, given.field, given.num if 0 <= given.num < 2**31 else None, (int,), "a length from 0 on")
     return _under(compiler, given.field, lambda path: {"$size": given.num}, {"$size": given.num})
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from docstore.documents.changes import Change
 from docstore.documents.guard.predicate import Scope
+from docstore.documents.guard.versions import count_up
 
 Hook = Callable[[Change], Awaitable[None]]
 """Called with every write to a collection, inside its transaction; raising aborts the write."""
@@ -20,12 +21,14 @@ class Policy:
         hooks: what follows from a write, in order.
         images: whether a hook needs the documents as they were and as they became.
         counters: stored fields whose change alone is nobody's business.
+        versioned: whether every write counts the stored `version` up.
     """
 
     soft_delete: bool = True
     hooks: tuple[Hook, ...] = ()
     images: bool = False
     counters: frozenset[str] = frozenset()
+    versioned: bool = False
 
     def with_rules_of(self, other: "Policy") -> "Policy":
         """What holds when both policies do."""
@@ -34,7 +37,12 @@ class Policy:
             hooks=(*self.hooks, *(hook for hook in other.hooks if hook not in self.hooks)),
             images=self.images or other.images,
             counters=self.counters & other.counters,
+            versioned=self.versioned or other.versioned,
         )
+
+    def counted(self, update: Any, collection: str) -> Any:
+        """The update as it will run: where documents are versioned, it counts the version up."""
+        return count_up(update, collection) if self.versioned else update
 
     def is_news(self, update: Any) -> bool:
         """Whether hooks are to be called for an update: not when it moves counters alone."""

@@ -63,6 +63,10 @@ class Writer:
         """Whether something follows from a write to this collection."""
         return bool(self._policy.hooks)
 
+    def counted(self, update: Any) -> Any:
+        """A stamped update as it will run: where documents are versioned, it counts the version up."""
+        return self._policy.counted(update, self._raw.name)
+
     async def insert(
         self, write: Callable[[Session], Awaitable[R]], documents: Sequence[Document], session: Session
     ) -> R:
@@ -96,12 +100,13 @@ class Writer:
             DeletedDocument: an upsert matches only deleted documents, so it would make a second one.
         """
         run = self._raw.update_many if many else self._raw.update_one
+        counted = self.counted(update)
 
         async def write(aim: Target, joined: Session) -> UpdateResult:
-            result = await run(aim.narrowed, update, session=joined, **options)
+            result = await run(aim.narrowed, counted, session=joined, **options)
             if upsert and not result.matched_count:
                 await self.refuse_if_deleted(aim.wanted, joined, options)
-                result = await run(aim.narrowed, update, upsert=True, session=joined, **options)
+                result = await run(aim.narrowed, counted, upsert=True, session=joined, **options)
             return result
 
         if not self._policy.is_news(update):
@@ -142,12 +147,13 @@ class Writer:
             DeletedDocument: an upsert matches only deleted documents, so it would make a second one.
         """
         run = self._raw.find_one_and_update
+        counted = self.counted(update)
 
         async def write(aim: Target, joined: Session) -> Document | None:
-            found = await run(aim.narrowed, update, session=joined, **options)
+            found = await run(aim.narrowed, counted, session=joined, **options)
             if upsert and found is None:
                 await self.refuse_if_deleted(aim.wanted, joined, options)
-                found = await run(aim.narrowed, update, upsert=True, session=joined, **options)
+                found = await run(aim.narrowed, counted, upsert=True, session=joined, **options)
             return found
 
         if not self._policy.is_news(update):
