@@ -66,6 +66,17 @@ async def test_a_document_as_it_was() -> None:
     assert (await note.as_of(updated.replace(tzinfo=None))).title == "B"  # type: ignore[union-attr]  # likewise
 
 
+async def test_the_stamp_of_a_write_is_the_instant_it_shows_from() -> None:
+    note = await Note(title="A").insert()
+    assert note.updated_at is not None
+    first = note.updated_at
+    await tick()
+    await note.set({Note.title: "B"})
+    assert (await note.as_of(first)).title == "A"  # type: ignore[union-attr]  # it is there
+    assert (await note.as_of(note.updated_at)).title == "B"  # type: ignore[union-attr]  # likewise
+    assert await note.as_of(first - timedelta(milliseconds=1)) is None
+
+
 async def test_counters_and_secrets_are_not_in_the_log_and_not_in_the_past() -> None:
     note = await Note(title="A", secret="one").insert()
     at = await tick()

@@ -1,7 +1,7 @@
 """What the audit log tells about one document: its history, its past states, and the way back."""
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from docstore.documents.audit.diff import difference, same, undo, value_at
 from docstore.documents.audit.entries import MASK, STAMPS, AuditEntry
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from docstore.documents.base import Document, StoredDocument
 
 Stored = dict[str, Any]
+
+_MOMENT: Final = timedelta(minutes=1)
+"""A stamp that is older than this was not made by the write: somebody brought it along."""
 
 
 async def history_of(document: "StoredDocument") -> list[AuditEntry]:
@@ -49,6 +52,8 @@ async def state_at(document: "StoredDocument", moment: datetime) -> Any:
             collection=type(document).__name__,
         )
     for entry in entries:
+        if _happened_at(entry) <= at:
+            break
         if entry["operation"] == ChangeKind.INSERT:
             return None
         stored = undo(stored, entry["diff"])
@@ -56,6 +61,15 @@ async def state_at(document: "StoredDocument", moment: datetime) -> Any:
     if isinstance(created, datetime) and created > at and not (first and first["at"] <= at):
         return None
     return hydrate(type(document), stored)
+
+
+def _happened_at(entry: Stored) -> datetime:
+    """When the write was made, by its own stamp: the entry is written a moment later."""
+    stamp = next((each.get("after") for each in entry["diff"] if each["path"] == "updatedAt"), None)
+    written: datetime = entry["at"]
+    if isinstance(stamp, datetime) and timedelta() <= written - stamp <= _MOMENT:
+        return stamp
+    return written
 
 
 async def revert(document: "Document", entry: AuditEntry) -> None:
