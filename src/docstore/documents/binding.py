@@ -1,11 +1,13 @@
 """Binding models to a database: Beanie's initialisation, on guarded handles."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import beanie
 from beanie.odm.queries.find import FindMany
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import CollectionInvalid
 
 from docstore.documents.audit.entries import AUDIT_MODELS
 from docstore.documents.audit.recording import Auditor
@@ -60,6 +62,8 @@ async def bind(
     for model in models:
         if issubclass(model, beanie.View):
             await _renew_view(guarded, model)
+    if audited:
+        await _create_missing(database, [model.get_collection_name() for model in AUDIT_MODELS])
     use_client(database.client)
     return guarded
 
@@ -70,6 +74,15 @@ def unbind(models: Sequence[type[Any]]) -> None:
         if issubclass(model, StoredDocument) and "_document_settings" in vars(model):
             del model._document_settings
     use_client(None)
+
+
+async def _create_missing(database: AsyncDatabase[dict[str, Any]], names: Sequence[str]) -> None:
+    # Every write adds to them inside its transaction, and two transactions cannot both create a collection.
+    known = await database.list_collection_names(filter={"name": {"$in": list(names)}})
+    for name in names:
+        if name not in known:
+            with suppress(CollectionInvalid):  # another process was quicker
+                await database.create_collection(name)
 
 
 def _policy(model: type[Any], auditors: Mapping[str, Auditor]) -> Policy:

@@ -63,7 +63,7 @@ def translated(collection: str) -> Iterator[None]:
         raise told from error
 
 
-def duplicate_fields(error: PyMongoError) -> tuple[str, ...]:
+def duplicate_fields(error: BaseException | None) -> tuple[str, ...]:
     """The stored fields of the unique index that a write ran into; empty when the error is of another kind."""
     details = _duplicate_details(error)
     if details is None:
@@ -75,7 +75,7 @@ def duplicate_fields(error: PyMongoError) -> tuple[str, ...]:
     return (found.group(1),) if found else ()
 
 
-def _duplicate_details(error: PyMongoError) -> Mapping[str, Any] | None:
+def _duplicate_details(error: BaseException | None) -> Mapping[str, Any] | None:
     if isinstance(error, DuplicateKeyError):
         return error.details or {}
     if isinstance(error, BulkWriteError):

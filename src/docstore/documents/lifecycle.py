@@ -39,6 +39,7 @@ from docstore.errors import (
     NotFound,
     RestoreConflict,
     StaleDocument,
+    UniqueViolation,
     ValidationFailed,
 )
 
@@ -186,11 +187,12 @@ async def write_update(
     with translated(model.get_collection_name()):
         try:
             stored: Any = await update
-        except DuplicateKeyError as error:
-            if checks_revision and {"_id", "revision_id"} & set(duplicate_fields(error)):
-                raise _stale(document) from error
-            if model.versioned and "_id" in duplicate_fields(error):
-                raise await why_missing(document, session) from error
+        except UniqueViolation as error:
+            taken = set(duplicate_fields(error.__cause__))
+            if checks_revision and {"_id", "revision_id"} & taken:
+                raise _stale(document) from error.__cause__
+            if model.versioned and "_id" in taken:
+                raise await why_missing(document, session) from error.__cause__
             raise
     if bulk_writer is None:
         if stored is None:

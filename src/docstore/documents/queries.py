@@ -214,7 +214,7 @@ class FindOneDocument(JudgedFindOne, _ReadOne[ResultT]):
             return None
         collection = model.get_pymongo_collection()
         query = self.get_filter_query()
-        own = model.versioned and document.id is not None and query.get("_id") == document.id
+        own = type(document).versioned and document.id is not None and query.get("_id") == document.id
         if own:
             query["version"] = of_version(document.version)
         with translated(collection.name):

@@ -162,7 +162,7 @@ async def _write_deliveries(post: Post, send: EmailSend, members: Sequence[Membe
 
     async def write() -> None:
         wanted = _deliveries(send, members)
-        there = EmailRecipient.find(EmailRecipient.email_send_id == send.id, In(EmailRecipient.email, wanted))
+        there = EmailRecipient.find(EmailRecipient.email_send_id == send.id, In(EmailRecipient.email, list(wanted)))
         for known in await there.to_list():
             wanted.pop(known.email, None)
         if not wanted:
