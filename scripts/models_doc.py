@@ -23,7 +23,8 @@ INTRODUCTION = """\
 Every document docstore brings, domain by domain. This page is generated from the models by
 `python scripts/models_doc.py`; a test fails when it is stale.
 
-Besides its own fields every document has `_id`, `createdAt`, `updatedAt`, `deletedAt`, `isDeleted` and `deletedBy`.
+Besides its own fields every document has `_id`, `createdAt`, `updatedAt`, `deletedAt`, `isDeleted`,
+`deletedBy` and `deletionId`.
 Names are as stored; attributes are their snake_case (`postUrl` is `post_url`). "Unique" means unique among the
 documents that are not deleted, "when set" that documents without the value do not count. A rule says what becomes of
 the document when what it refers to is deleted: RESTRICT refuses the deletion, CASCADE deletes the document too,

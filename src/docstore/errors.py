@@ -19,6 +19,11 @@
     │   ├── ReferenceViolation      a reference points nowhere, or still points here
     │   ├── StaleDocument           the document changed since it was read
     │   └── InvalidTransition       the state machine does not allow this step
+    ├── PageError                   no such page can be cut: its limit, its number or its sort
+    │   └── InvalidCursor           the cursor is damaged, forged, or another query's
+    ├── RelationError               a relation is declared or asked for in a way that cannot be
+    │   ├── UnknownRelation         the model has no relation of this name
+    │   └── RelationNotLoaded       the relation was not fetched with the document
     └── GuardError                  the guarded collection refused a call
         ├── ProtectedField          the deletion marks are written by delete() and restore() alone
         ├── UnsafeFilter            a filter holds what a filter must not hold
@@ -171,6 +176,36 @@ class InvalidTransition(DocumentError):
     """The state machine does not allow this step."""
 
     code = "invalid_transition"
+
+
+class PageError(DocstoreError):
+    """No such page can be cut: its limit, its number or its sort."""
+
+    code = "page"
+
+
+class InvalidCursor(PageError):
+    """The cursor is damaged, forged, or belongs to another query."""
+
+    code = "invalid_cursor"
+
+
+class RelationError(DocstoreError):
+    """A relation is declared or asked for in a way that cannot be."""
+
+    code = "relation"
+
+
+class UnknownRelation(RelationError):
+    """The model has no relation of this name."""
+
+    code = "unknown_relation"
+
+
+class RelationNotLoaded(RelationError):
+    """The relation was not fetched with the document."""
+
+    code = "relation_not_loaded"
 
 
 class GuardError(DocstoreError):

@@ -35,7 +35,7 @@ from docstore.clients import (
     ensure_topic,
     make_kafka_consumer,
 )
-from docstore.documents import add_event_handler, bind, remove_event_handler, unbind
+from docstore.documents import DeletionStep, add_event_handler, bind, remove_event_handler, unbind
 from docstore.documents.audit import AUDIT_MODELS
 from docstore.errors import DocstoreError, NotBound
 from docstore.models import ALL
@@ -51,7 +51,7 @@ Database = AsyncDatabase[dict[str, Any]]
 
 _Closer = tuple[Callable[[Settings], object], Callable[[Settings], Awaitable[None]]]
 
-SYSTEM_MODELS: Final = (OutboxEntry, InboxEntry, DeadLetter, *AUDIT_MODELS)
+SYSTEM_MODELS: Final[tuple[type[Any], ...]] = (OutboxEntry, InboxEntry, DeadLetter, DeletionStep, *AUDIT_MODELS)
 """The rows that mechanisms keep for themselves; every Store binds them."""
 
 _outbox: Final = Outbox()

@@ -149,7 +149,7 @@ async def test_fields_are_camel_case_in_storage_and_snake_case_in_python(raw: An
     [stored] = await raw.find().to_list()
     assert set(stored) - {"revision_id"} == {
         *("_id", "title", "postUrl", "stars", "address", "addresses", "names", "authorId", "happened"),
-        *("createdAt", "updatedAt", "deletedAt", "isDeleted", "deletedBy"),
+        *("createdAt", "updatedAt", "deletedAt", "isDeleted", "deletedBy", "deletionId"),
     }
     assert stored["postUrl"] == "u"
     assert Kept.stored_name("post_url") == "postUrl"

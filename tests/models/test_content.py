@@ -9,11 +9,24 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from docstore import Store
 from docstore.errors import InvalidTransition, UniqueViolation, ValidationFailed
-from docstore.models import Content, ContentKind, ContentStatus, MediaItem, MediaStatus, MediaType
+from docstore.models import Content, ContentKind, ContentStatus, MediaItem, MediaStatus, MediaType, Organization, User
 
 
-def an_item(media_type: MediaType = MediaType.VIDEO) -> MediaItem:
-    return MediaItem(creator_id=ObjectId(), title="t", media_type=media_type, r2_key="k")
+def an_item(media_type: MediaType = MediaType.VIDEO, **changes: object) -> MediaItem:
+    fields = {"creator_id": ObjectId(), "title": "t", "media_type": media_type, "r2_key": "k", **changes}
+    return MediaItem(**fields)
+
+
+async def a_creator(name: str = "ada") -> ObjectId:
+    creator = await User(email=f"{name}@example.com").insert()
+    assert creator.id is not None
+    return creator.id
+
+
+async def an_organization(slug: str) -> ObjectId:
+    organization = await Organization(name=slug, slug=slug).insert()
+    assert organization.id is not None
+    return organization.id
 
 
 def a_piece(**changes: object) -> Content:
@@ -40,7 +53,7 @@ def test_ready_audio_needs_its_duration_alone() -> None:
 
 
 async def test_an_upload_becomes_ready(store: Store) -> None:
-    item = await an_item().insert()
+    item = await an_item(creator_id=await a_creator()).insert()
     await item.uploaded(file_size_bytes=10)
     await item.transcode()
     await item.fail()
@@ -60,7 +73,7 @@ async def test_an_upload_becomes_ready(store: Store) -> None:
 
 
 async def test_transcoding_waits_for_the_upload(store: Store) -> None:
-    item = await an_item().insert()
+    item = await an_item(creator_id=await a_creator()).insert()
     with pytest.raises(InvalidTransition, match="UPLOADING"):
         await item.transcode()
 
@@ -79,7 +92,7 @@ def test_a_price_is_not_negative() -> None:
 
 
 async def test_content_is_published_unpublished_and_archived(store: Store) -> None:
-    piece = await a_piece().insert()
+    piece = await a_piece(creator_id=await a_creator()).insert()
     with pytest.raises(InvalidTransition, match="DRAFT"):
         await piece.archive()
     await piece.publish()
@@ -93,12 +106,13 @@ async def test_content_is_published_unpublished_and_archived(store: Store) -> No
 
 
 async def test_a_slug_is_unique_within_its_organization_or_else_its_creator(store: Store) -> None:
-    creator, organization = ObjectId(), ObjectId()
+    creator, other = await a_creator("ada"), await a_creator("bob")
+    organization = await an_organization("o")
     await a_piece(creator_id=creator).insert()
-    await a_piece().insert()
+    await a_piece(creator_id=other).insert()
     await a_piece(creator_id=creator, organization_id=organization).insert()
     with pytest.raises(UniqueViolation):
         await a_piece(creator_id=creator).insert()
     with pytest.raises(UniqueViolation):
-        await a_piece(organization_id=organization).insert()
-    await a_piece(organization_id=ObjectId()).insert()
+        await a_piece(creator_id=other, organization_id=organization).insert()
+    await a_piece(creator_id=other, organization_id=await an_organization("p")).insert()

@@ -21,6 +21,7 @@ from docstore.models import (
     RefreshStatus,
     Review,
     ReviewChanged,
+    User,
     Vote,
     VoteType,
 )
@@ -43,9 +44,9 @@ async def account(store: Store) -> Account:
     return await Account(platform=Platform.YOUTUBE, account_id="UC1", name="Ada").insert()
 
 
-def a_review(account: Account, stars: int = 4) -> Review:
-    assert account.id is not None
-    return Review(title="Good", stars=stars, author_id=ObjectId(), account_id=account.id, platform=account.platform)
+@pytest.fixture
+async def user(store: Store) -> User:
+    return await User(email="ada@example.com").insert()
 
 
 @pytest.mark.parametrize("stars", [0, 6, -1])
@@ -80,8 +81,11 @@ def test_an_unknown_vote_is_refused() -> None:
         Vote(user_id=ObjectId(), review_id=ObjectId(), type="SIDEWAYS")
 
 
-async def test_every_route_of_change_tells_that_the_rating_moves(account: Account, events: list[Event]) -> None:
-    review = await a_review(account).insert()
+async def test_every_route_of_change_tells_that_the_rating_moves(
+    account: Account, user: User, events: list[Event]
+) -> None:
+    given = {"author_id": user.id, "account_id": account.id, "platform": account.platform}
+    review = await Review(title="Good", stars=4, **given).insert()
     await Review.find({"_id": review.id}).update({"$set": {"stars": 2}})
     await review.delete()
     await review.restore()
@@ -94,8 +98,11 @@ async def test_every_route_of_change_tells_that_the_rating_moves(account: Accoun
     assert len([each for each in events if isinstance(each, DocumentChanged) and each.aggregate_id == review.id]) == 4
 
 
-async def test_a_review_of_an_account_that_is_gone_tells_no_rating(store: Store, events: list[Event]) -> None:
-    await Review.get_pymongo_collection().insert_one({"title": "t", "stars": 1, "accountId": ObjectId()})
+async def test_a_review_of_an_account_that_is_gone_tells_no_rating(
+    store: Store, database: AsyncDatabase[dict[str, Any]], events: list[Event]
+) -> None:
+    await database["Review"].insert_one({"title": "t", "stars": 1, "accountId": ObjectId()})
+    await Review.find({"title": "t"}).update({"$set": {"stars": 2}})
     assert not [event for event in events if isinstance(event, ReviewChanged)]
     assert [event for event in events if isinstance(event, DocumentChanged)]
 
@@ -106,9 +113,10 @@ async def test_an_account_is_unique_on_its_platform(account: Account) -> None:
         await Account(platform=Platform.YOUTUBE, account_id="UC1").insert()
 
 
-async def test_a_claim_is_decided_once(account: Account) -> None:
+async def test_a_claim_is_decided_once(account: Account, user: User) -> None:
     assert account.id is not None
-    claim = await ClaimedAccount(user_id=ObjectId(), account_id=account.id, platform=account.platform).insert()
+    assert user.id is not None
+    claim = await ClaimedAccount(user_id=user.id, account_id=account.id, platform=account.platform).insert()
     await claim.verify("dns")
     stored = await ClaimedAccount.get(claim.id)
     assert stored is not None

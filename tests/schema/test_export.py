@@ -36,9 +36,9 @@ def test_a_file_names_keys_in_order_options_and_the_query_served(tmp_path: Path)
 
     content = json.loads((tmp_path / "Post.json").read_text(encoding="utf-8"))
     by_name = {each["name"]: each for each in content["indexes"]}
-    listing = by_name["ix_status_contentType_publishDate_desc"]
+    listing = by_name["ix_status_contentType_publishDate_desc__id_desc"]
     assert content["collection"] == "Post"
-    assert list(listing["key"].items()) == [("status", 1), ("contentType", 1), ("publishDate", -1)]
+    assert list(listing["key"].items()) == [("status", 1), ("contentType", 1), ("publishDate", -1), ("_id", -1)]
     assert listing["serves"] == "published posts of a type, newest first"
     (address,) = (each for each in content["indexes"] if each.get("unique"))
     assert address["key"] == {"postUrl": 1}

@@ -23,7 +23,20 @@ from docstore.documents.fields import (
     utc_now,
 )
 from docstore.documents.filters import trusted
+from docstore.documents.guard.references import DeletionReport
+from docstore.documents.include import (
+    Many,
+    One,
+    Relation,
+    belongs_to,
+    has_many,
+    has_one,
+    include,
+    relations_of,
+)
 from docstore.documents.indexes import Index, declared_indexes, index, unique
+from docstore.documents.integrity import DeletionStep, resume_deletions
+from docstore.documents.pages import NumberedPage, Page
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
 from docstore.documents.references import OnDelete, PydanticObjectId, Ref, Reference, references_of
 from docstore.documents.states import StateMachine
@@ -35,11 +48,22 @@ from docstore.documents.transactions import (
     transactional,
 )
 from docstore.documents.trash import Trash
+from docstore.documents.triggers import (
+    Transition,
+    Trigger,
+    assign_fields,
+    became_null,
+    get_trigger,
+    trigger_names,
+    triggers_for,
+)
 
 __all__ = [
     "STORED",
     "Change",
     "ChangeKind",
+    "DeletionReport",
+    "DeletionStep",
     "Document",
     "DocumentChanged",
     "Email",
@@ -49,11 +73,16 @@ __all__ = [
     "FindOneDocument",
     "Index",
     "Json",
+    "Many",
     "NonEmpty",
+    "NumberedPage",
     "OnDelete",
+    "One",
+    "Page",
     "PydanticObjectId",
     "Ref",
     "Reference",
+    "Relation",
     "Slug",
     "StateMachine",
     "StoredDocument",
@@ -62,22 +91,35 @@ __all__ = [
     "SystemDocument",
     "TokenHash",
     "Transaction",
+    "Transition",
     "Trash",
+    "Trigger",
     "UtcDateTime",
     "add_event_handler",
+    "assign_fields",
+    "became_null",
+    "belongs_to",
     "bind",
     "current_transaction",
     "declared_indexes",
     "emit",
+    "get_trigger",
+    "has_many",
+    "has_one",
     "heeds_context_alone",
+    "include",
     "index",
     "is_stored",
     "references_of",
+    "relations_of",
     "remove_event_handler",
+    "resume_deletions",
     "run_in_transaction",
     "transaction",
     "transactional",
     "translated",
+    "trigger_names",
+    "triggers_for",
     "trusted",
     "unbind",
     "unique",

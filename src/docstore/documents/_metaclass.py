@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import beanie
 from beanie.odm.fields import ExpressionField
 
-_BeanieMeta: Any = type(beanie.Document)
+if TYPE_CHECKING:  # named, because a metaclass of unknown type would make every attribute of every model unknown
+    from pydantic._internal._model_construction import ModelMetaclass as _BeanieMeta
+else:
+    _BeanieMeta = type(beanie.Document)
 
 
-class DocumentMeta(_BeanieMeta):  # type: ignore[misc]  # pydantic's metaclass, found at run time
+class DocumentMeta(_BeanieMeta):
     """Hides Beanie's query expressions while pydantic collects a subclass's fields.
 
     Binding a model puts an expression in place of each field's default (``Post.title == "x"``). Pydantic would take it

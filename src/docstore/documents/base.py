@@ -22,15 +22,17 @@ from pymongo.results import DeleteResult, InsertManyResult
 
 from docstore.documents._metaclass import DocumentMeta
 from docstore.documents.changes import Change, DocumentChanged
-from docstore.documents.codec import codec_of
+from docstore.documents.codec import codec_of, is_plain
 from docstore.documents.driver_errors import translated
 from docstore.documents.events import Event
 from docstore.documents.fields import UtcDateTime, is_stored, utc_now
 from docstore.documents.filters.compiling import CompiledFilter
 from docstore.documents.filters.trusted import TrustedFilter, trusted
-from docstore.documents.guard.collection import GuardedCollection, SoftDeleteResult
+from docstore.documents.guard.collection import GuardedCollection
+from docstore.documents.guard.deletes import SoftDeleteResult
 from docstore.documents.guard.predicate import Scope
 from docstore.documents.hydration import looks_stored
+from docstore.documents.include.relations import RelatedView
 from docstore.documents.indexes import Index
 from docstore.documents.lazy import lazily
 from docstore.documents.lifecycle import (
@@ -48,12 +50,13 @@ from docstore.documents.lifecycle import (
     write_update,
 )
 from docstore.documents.loading import loader_of
-from docstore.documents.plainness import is_plain
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
+from docstore.documents.references import PydanticObjectId
 from docstore.documents.states import StateMachine
 from docstore.documents.tracking import forget_with_transaction, is_changed, keep_state, roll_back, state_of
 from docstore.documents.transactions import ambient_session
 from docstore.documents.trash import TrashDoor
+from docstore.documents.triggers import Trigger, following_triggers
 from docstore.documents.validation import encoded, prepared_to_insert, revalidate
 from docstore.errors import NotBound, NotFound
 
@@ -108,6 +111,10 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
     """Whether every write, by any route, produces `change_events` in its own transaction."""
     counters: ClassVar[frozenset[str]] = frozenset()
     """Attributes whose change alone is not announced: a view counted is no news to search and caches."""
+    check_references: ClassVar[bool] = True
+    """Whether what a document refers to has to be there when the reference is written."""
+    triggers: ClassVar[Sequence[Trigger]] = ()
+    """What happens by itself when a document changes, by any route."""
     sensitive: ClassVar[frozenset[str]] = frozenset()
     """Attributes whose values never show in logs and audit entries."""
     versioned: ClassVar[bool] = False
@@ -117,6 +124,12 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         """Of versioned models alone: how often the document was written since it was inserted."""
     audited: ClassVar[bool] = False
     """Whether every change, by any route, leaves an audit entry in its own transaction."""
+
+    page_limit: ClassVar[int] = 1000
+    """The most documents that one page may hold."""
+
+    # Loaded relations, beside the fields and created with the first of them (`include/relations.py`).
+    __slots__ = ("_related",)
 
     class Settings:
         """Beanie's settings. No projection: a list of known fields would leave the old spellings behind."""
@@ -129,10 +142,24 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
     hydrates: ClassVar[bool] = True
     """Documents from the database are read leniently (see `hydration.py`)."""
 
-    # Beanie's own constructor looks the collection up for each object; ours is asked when it is used.
-    __init__ = BaseModel.__init__
-    # LazyModel looks at every access to an attribute; only lazily parsed documents need it (see `lazy.py`).
-    __getattribute__ = object.__getattribute__
+    if not TYPE_CHECKING:  # for type checkers pydantic writes a constructor of each model's fields
+        # Beanie's own looks the collection up for each object; ours is asked when it is used.
+        __init__ = BaseModel.__init__
+        # LazyModel looks at every access to an attribute; only lazily parsed documents need it (see `lazy.py`).
+        __getattribute__ = object.__getattribute__
+
+    if TYPE_CHECKING:  # Beanie's, which use the query classes named above
+
+        @classmethod
+        def find(cls, *args: Mapping[Any, Any] | bool, **options: Any) -> FindManyDocuments[Self]: ...  # type: ignore[override]
+        @classmethod
+        def find_many(cls, *args: Mapping[Any, Any] | bool, **options: Any) -> FindManyDocuments[Self]: ...  # type: ignore[override]
+        @classmethod
+        def find_all(cls, **options: Any) -> FindManyDocuments[Self]: ...  # type: ignore[override]
+        @classmethod
+        def all(cls, **options: Any) -> FindManyDocuments[Self]: ...  # type: ignore[override]
+        @classmethod
+        def find_one(cls, *args: Mapping[Any, Any] | bool, **options: Any) -> FindOneDocument[Self]: ...  # type: ignore[override]
 
     @model_validator(mode="after")
     def _apply_rules(self, info: ValidationInfo) -> Self:
@@ -154,6 +181,11 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
             DocumentChanged(aggregate_id=each, changed_collection=change.collection, kind=change.kind)
             for each in change.ids
         ]
+
+    @property
+    def related(self) -> RelatedView:
+        """The loaded relations by name, also those no attribute was declared for: ``post.related.ideas``."""
+        return RelatedView(self)
 
     # Names and handles
 
@@ -228,8 +260,8 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         Raises:
             pydantic.ValidationError: the value is no id of this model.
         """
-        load = loader_of(cls)
-        if load is None or fetch_links:
+        loader = loader_of(cls)
+        if loader is None or fetch_links:
             found: Self | None = await super().get(
                 document_id,
                 session=session,
@@ -242,7 +274,7 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
             return found
         wanted = {"_id": known_id(cls, document_id)}
         stored = await cls.get_pymongo_collection().find_one(wanted, session=session, **pymongo_kwargs)
-        return None if stored is None else cast("Self", load(stored))
+        return None if stored is None else cast("Self", loader.load(stored))
 
     @classmethod
     async def get_many(cls, ids: Iterable[Any], *, session: Session = None) -> list[Self]:
@@ -284,18 +316,21 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         """Insert this document.
 
         Raises:
+            ReferenceViolation: it refers to what is not there.
             UniqueViolation: a living document already has a unique value.
             ValidationFailed: an assigned value breaks the model's rules; nothing is written.
         """
         forget_with_transaction(self)
         if is_plain(type(self)):
-            await insert_new(self, session)
+            async with following_triggers(self, session):
+                await insert_new(self, session)
             self._save_state()
             return self
         revalidate(self, stored=False)
         self._stamp_new()
         with translated(type(self).__name__):
-            return await super().insert(link_rule=link_rule, session=session, skip_actions=skip_actions)
+            async with following_triggers(self, session):
+                return await super().insert(link_rule=link_rule, session=session, skip_actions=skip_actions)
 
     @classmethod
     async def insert_many(
@@ -308,7 +343,9 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         """Insert documents in one command, and give them their ids.
 
         Raises:
-            UniqueViolation: a living document already has a unique value; those before it are inserted.
+            ReferenceViolation: one refers to what is neither there nor among them; nothing is written.
+            UniqueViolation: a living document already has a unique value. Those before it are inserted, unless the
+                model has references or something follows from its writes: then nothing is.
             ValidationFailed: an assigned value breaks the model's rules; nothing is written.
         """
         if link_rule is WriteRules.WRITE:
@@ -336,16 +373,18 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
 
         Raises:
             DeletedDocument: it is in the trash.
+            ReferenceViolation: a reference it changes leads to what is not there.
             UniqueViolation: a living document already has a unique value.
             ValidationFailed: a value breaks the model's rules; nothing is written.
         """
         forget_with_transaction(self)
-        if is_plain(type(self)) and not kwargs:
-            await save_document(self, session)
-        else:
-            await self._save_with_actions(
-                session=session, link_rule=link_rule, ignore_revision=ignore_revision, **kwargs
-            )
+        async with following_triggers(self, session):
+            if is_plain(type(self)) and not kwargs:
+                await save_document(self, session)
+            else:
+                await self._save_with_actions(
+                    session=session, link_rule=link_rule, ignore_revision=ignore_revision, **kwargs
+                )
         if session is None or not session.in_transaction or session is ambient_session():
             self._save_state()  # another's transaction may yet abort: what it wrote would look saved
         return self
@@ -381,18 +420,19 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         """Apply update operators to the stored document, and take over what it has become.
 
         Raises:
-            NotFound, DeletedDocument, StaleDocument, UniqueViolation: as the names say.
+            NotFound, DeletedDocument, StaleDocument, ReferenceViolation, UniqueViolation: as the names say.
         """
         forget_with_transaction(self)
-        await write_update(
-            self,
-            args,
-            session=session,
-            ignore_revision=ignore_revision,
-            bulk_writer=bulk_writer,
-            skip_actions=skip_actions,
-            options=pymongo_kwargs,
-        )
+        async with following_triggers(self, session):
+            await write_update(
+                self,
+                args,
+                session=session,
+                ignore_revision=ignore_revision,
+                bulk_writer=bulk_writer,
+                skip_actions=skip_actions,
+                options=pymongo_kwargs,
+            )
         self._save_state()
         return self
 
@@ -407,7 +447,8 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         self.updated_at = utc_now()
         try:
             with translated(type(self).__name__):
-                return await super().replace(*args, **kwargs)
+                async with following_triggers(self, kwargs.get("session")):
+                    return await super().replace(*args, **kwargs)
         except NotFound as error:
             raise await why_missing(self, kwargs.get("session")) from error
 
@@ -458,7 +499,8 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
             InvalidTransition: names the present state, the asked one and the allowed ones.
             NotFound, DeletedDocument, ValidationFailed: as the names say.
         """
-        await move(self, state, changes)
+        async with following_triggers(self):
+            await move(self, state, changes)
         return self
 
     # What the audit log tells
@@ -547,6 +589,8 @@ class Document(StoredDocument):
     deleted_at: UtcDateTime | None = None
     is_deleted: bool = False
     deleted_by: str | None = None
+    deletion_id: PydanticObjectId | None = None
+    """What all that one deletion took has in common."""
 
     audited: ClassVar[bool] = True
 
@@ -565,8 +609,14 @@ class Document(StoredDocument):
     ) -> DeleteResult | None:
         """Put this document into the trash; one that is there already stays as it was deleted first.
 
+        What refers to it follows the rule of its reference: CASCADE goes too, SET_NULL lets go.
+
         Returns:
-            PyMongo's DeleteResult: `deleted_count` is 1, or 0 when there was no living document to delete.
+            PyMongo's DeleteResult: `deleted_count` is 1, or 0 when there was no living document to delete. Its
+            `report` tells all that was deleted and freed.
+
+        Raises:
+            ReferenceViolation: a RESTRICT reference to it stands; names who refers, and nothing is written.
         """
         with translated(type(self).__name__):
             result = await super().delete(
@@ -576,16 +626,18 @@ class Document(StoredDocument):
                 skip_actions=skip_actions,
                 **pymongo_kwargs,
             )
-        if isinstance(result, SoftDeleteResult) and result.deleted_count:
-            moment, actor = result.marks["deletedAt"], result.marks["deletedBy"]
-            marks = {"deleted_at": moment, "updated_at": moment, "deleted_by": actor, "is_deleted": True}
-            assign(self, marks | next_version(self))
+        if isinstance(result, SoftDeleteResult) and result.deleted_count and result.marks:
+            marks = result.marks
+            taken_over = {"deleted_by": marks["deletedBy"], "deletion_id": marks["deletionId"], "is_deleted": True}
+            taken_over |= {"deleted_at": marks["deletedAt"], "updated_at": marks["updatedAt"]}
+            assign(self, taken_over | next_version(self))
         return result
 
     async def restore(self, *, session: Session = None) -> Self:
-        """Bring this document back from the trash; one that is living stays as it is.
+        """Bring this document back from the trash, with what its deletion took along; a living one stays as it is.
 
         Raises:
+            ReferenceViolation: it refers to what is deleted itself; restore that first.
             RestoreConflict: a living document took a unique value meanwhile; names the field and that document.
             NotFound: it was purged, or never saved.
         """

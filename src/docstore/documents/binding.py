@@ -16,8 +16,10 @@ from docstore.documents.changes import Change
 from docstore.documents.events import emit
 from docstore.documents.guard import GuardedDatabase, GuardRegistry, Policy
 from docstore.documents.guard.policy import Hook
+from docstore.documents.integrity import BoundReferences, CollectionKeeper, DeletionStep, graph_of
 from docstore.documents.queries import FindManyStock, FindOneStock
 from docstore.documents.transactions import use_client
+from docstore.documents.triggers import check_triggers, trigger_hook
 from docstore.errors import SettingsError
 
 
@@ -26,6 +28,7 @@ async def bind(
     models: Sequence[type[Any]],
     *,
     audit: bool = True,
+    cursor_key: bytes | None = None,
     strict_filters: bool = True,
 ) -> GuardedDatabase:
     """Bind `models` to `database`, for this process: from now on their queries run there, guarded.
@@ -38,12 +41,15 @@ async def bind(
         audit: keep an entry of every change of models that are `audited`, in its transaction; binds `AUDIT_MODELS` too.
         strict_filters: refuse operators in plain filters and unknown field names; False for code on its way from
             Beanie. Typed expressions are checked either way.
+        cursor_key: signs the cursors of pages, so that none can be forged; the same in every process that reads
+            them. Without one a cursor carries a checksum.
 
     Returns:
         The guarded database.
 
     Raises:
-        SettingsError: a model asks for Beanie's query cache, which would keep deleted documents.
+        SettingsError: a model asks for Beanie's query cache, which would keep deleted documents; a reference that
+            cannot be null has the rule SET_NULL; two triggers have the same name.
     """
     audited = [model for model in models if audit and getattr(model, "audited", False)]
     if audited:
@@ -51,7 +57,11 @@ async def bind(
     for model in models:
         _check(model)
         _adjust(model)
-    registry = GuardRegistry(database.name, strict_filters=strict_filters)
+    check_triggers(models)
+    if DeletionStep not in models:
+        models = [*models, DeletionStep]
+    by_name = {model.__name__: model for model in models}
+    registry = GuardRegistry(database.name, by_name, cursor_key or None, strict_filters=strict_filters)
     guarded = GuardedDatabase(database, registry)
     await beanie.init_beanie(database=guarded, document_models=list(models), skip_indexes=True)
     documents = [model for model in models if issubclass(model, beanie.Document)]
@@ -59,6 +69,7 @@ async def bind(
     for model in documents:
         if not _inherits_collection(model, documents):
             registry.register(model.get_collection_name(), _policy(model, auditors))
+    _keep_references(database, registry, documents)
     for model in models:
         if issubclass(model, beanie.View):
             await _renew_view(guarded, model)
@@ -70,7 +81,8 @@ async def bind(
 
 def unbind(models: Sequence[type[Any]]) -> None:
     """Forget the database of `models`: from now on their queries raise NotBound."""
-    for model in (*models, *AUDIT_MODELS):
+    bound: list[type[Any]] = [*models, DeletionStep, *AUDIT_MODELS]
+    for model in bound:
         if issubclass(model, StoredDocument) and "_document_settings" in vars(model):
             del model._document_settings
     use_client(None)
@@ -85,6 +97,16 @@ async def _create_missing(database: AsyncDatabase[dict[str, Any]], names: Sequen
                 await database.create_collection(name)
 
 
+def _keep_references(
+    database: AsyncDatabase[dict[str, Any]], registry: GuardRegistry, models: Sequence[type[Any]]
+) -> None:
+    graph = graph_of(models)
+    registry.references = bound = BoundReferences(graph, database, registry)
+    for name in tuple(registry):
+        if graph.concerns(name):
+            registry.keep(name, CollectionKeeper(bound, name))
+
+
 def _policy(model: type[Any], auditors: Mapping[str, Auditor]) -> Policy:
     if not issubclass(model, StoredDocument):
         return Policy()
@@ -95,7 +117,8 @@ def _policy(model: type[Any], auditors: Mapping[str, Auditor]) -> Policy:
     return Policy(
         soft_delete=model.soft_delete,
         hooks=tuple(hooks),
-        images=auditor is not None,
+        images=auditor is not None or bool(model.triggers),
+        reactions=(trigger_hook(model),) if model.triggers else (),
         counters=frozenset(model.stored_name(name) for name in model.counters),
         versioned=model.versioned,
     )

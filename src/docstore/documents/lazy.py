@@ -19,7 +19,7 @@ _CLASS: Any = object.__dict__["__class__"]
 
 def lazily(model: Any, stored: Mapping[str, Any], fields: set[str] | None) -> Any:
     """A document whose fields are parsed when they are read; `fields` (stored names) are parsed now."""
-    twin = _twin(model)
+    twin = _twin(model, id(vars(model).get("_document_settings")))
     return LazyModel.lazy_parse.__func__(twin, dict(stored), fields)
 
 
@@ -32,7 +32,7 @@ def parse_now(document: "StoredDocument") -> None:
 
 
 @lru_cache(maxsize=1024)
-def _twin(model: Any) -> Any:
+def _twin(model: Any, settings: int) -> Any:
     # Not through pydantic's metaclass: the twin has the model's fields, schema and settings, not ones of its own.
     body = {
         "__slots__": (),
@@ -41,5 +41,6 @@ def _twin(model: Any) -> Any:
         "__doc__": model.__doc__,
         "__getattribute__": LazyModel.__getattribute__,
         "__class__": property(lambda self: model),
+        "_document_settings": vars(model).get("_document_settings"),
     }
     return ABCMeta.__new__(type(model), model.__name__, (model,), body)

@@ -245,6 +245,7 @@ async def restore_document(document: "Document", session: Session) -> None:
 
     Raises:
         RestoreConflict: a living document took a unique value meanwhile; names the field and that document.
+        ReferenceViolation: it refers to what is deleted itself.
         NotFound: it was purged, or never saved.
     """
     model = type(document)
@@ -261,6 +262,7 @@ async def restore_document(document: "Document", session: Session) -> None:
         "deleted_at",
         "is_deleted",
         "deleted_by",
+        "deletion_id",
         "updated_at",
         *(("status",) if hasattr(fresh, "status") else ()),
         *(("version",) if model.versioned else ()),

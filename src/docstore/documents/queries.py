@@ -1,8 +1,9 @@
 """Beanie's query classes with what the trash and whole-document replacement need."""
 
 from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import aclosing
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from beanie.odm.bulk import BulkWriter
 from beanie.odm.queries.aggregation import AggregationQuery
@@ -20,7 +21,8 @@ from docstore.documents.filters.queries import JudgedAggregation, JudgedFindMany
 from docstore.documents.guard.trash import purge_matching, restore_matching
 from docstore.documents.guard.versions import of_version
 from docstore.documents.lifecycle import assign, next_version
-from docstore.documents.loading import Load, load_all, load_stream, loader_of
+from docstore.documents.loading import Loader, load_all, load_each, loader_of
+from docstore.documents.selecting import SelectedMany, SelectedOne
 from docstore.documents.transactions import ambient_session
 
 ResultT = TypeVar("ResultT", bound=BaseModel)
@@ -60,9 +62,21 @@ class FindOneStock(FindOne[ResultT]):
     UpdateQueryType = UpdateOneStock
 
 
-def _loader(query: Any) -> Load | None:
+def _loader(query: Any) -> Loader | None:
     by_beanie = query.lazy_parse or query.fetch_links or not hasattr(query.projection_model, "__pydantic_validator__")
     return None if by_beanie else loader_of(query.projection_model)
+
+
+def _open(query: Any) -> Any:
+    return query.document_model.get_pymongo_collection().find_batches(
+        query.get_filter_query(),
+        sort=query.sort_expressions,
+        projection=query._projection(),
+        skip=query.skip_number,
+        limit=query.limit_number,
+        session=query.session,
+        **query.pymongo_kwargs,
+    )
 
 
 class _ReadAggregation(AggregationQuery[ResultT]):
@@ -70,76 +84,50 @@ class _ReadAggregation(AggregationQuery[ResultT]):
 
     async def to_list(self, length: int | None = None) -> list[ResultT]:
         """What the pipeline gives, at most `length`."""
-        load = self._loader()
-        if load is None:
+        loader = self._loader()
+        if loader is None:
             return await super().to_list(length)
-        return await load_all(await self.get_cursor(), load, length)
+        return await load_all(await self.get_cursor(), loader, length)
 
     async def __anext__(self) -> ResultT:
         if self.cursor is None:
             self.cursor = await self.get_cursor()
-        load = self._loader()
-        if load is None:
+        loader = self._loader()
+        if loader is None:
             return await super().__anext__()
         cursor: Any = self.cursor
-        return cast("ResultT", load(await cursor.__anext__()))
+        return cast("ResultT", loader.load(await cursor.__anext__()))
 
-    def _loader(self) -> Load | None:
+    def _loader(self) -> Loader | None:
         model = self.projection_model
         return loader_of(model) if hasattr(model, "__pydantic_validator__") else None
 
 
 class _ReadMany(FindMany[ResultT]):
-    """Beanie's query for many documents, read by codecs."""
+    """Beanie's query for many documents, read by codecs, with `stream`."""
 
-    _load: Load | None = None
+    _loaded: AsyncGenerator[Any, None] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy asks anew: what is being read from the server cannot be copied.
+        return {name: value for name, value in self.__dict__.items() if name != "_loaded"} | {"cursor": None}
 
     async def to_list(self, length: int | None = None) -> list[ResultT]:
         """The documents this query matches, at most `length`."""
-        load = _loader(self)
-        if load is None:
+        loader = _loader(self)
+        if loader is None:
             return await super().to_list(length)
-        return await load_all(await self.get_cursor(), load, length)
+        return await load_all(_open(self), loader, length)
 
     async def __anext__(self) -> ResultT:
         if self.cursor is None:
-            self.cursor = await self.get_cursor()
-            self._load = _loader(self)
-        if self._load is None:
+            loader = _loader(self)
+            if loader is not None:
+                self.cursor = _open(self)
+                self._loaded = load_each(self.cursor, loader)
+        if self._loaded is None:
             return await super().__anext__()
-        cursor: Any = self.cursor
-        return cast("ResultT", self._load(await cursor.__anext__()))
-
-
-class _ReadOne(FindOne[ResultT]):
-    """Beanie's query for one document, read by a codec."""
-
-    def __await__(self) -> Generator[Any, Any, ResultT | None]:
-        load = _loader(self)
-        if load is None:
-            return (yield from super().__await__())
-        asked: Any = self._find_one  # untyped in Beanie
-        stored = yield from asked().__await__()
-        return None if stored is None else cast("ResultT", load(stored))
-
-
-class AggregateDocuments(JudgedAggregation, _ReadAggregation[ResultT]):
-    """The aggregation over documents."""
-
-
-class UpdateManyDocuments(JudgedUpdate, UpdateManyStock):
-    """The update of many documents; field names are known ones."""
-
-
-class UpdateOneDocument(JudgedUpdate, UpdateOneStock):
-    """The update of one document; field names are known ones."""
-
-
-class FindManyDocuments(JudgedFindMany, _ReadMany[ResultT]):
-    """The query for many documents: filters judged, read by codecs, with `stream`, `restore` and `purge`."""
-
-    UpdateQueryType: Any = UpdateManyDocuments
-    AggregationQueryType: Any = AggregateDocuments
+        return cast("ResultT", await self._loaded.__anext__())
 
     async def stream(self, batch: int = 1000) -> AsyncGenerator[ResultT, None]:
         """The documents this query matches, any number of them, in constant memory.
@@ -155,11 +143,43 @@ class FindManyDocuments(JudgedFindMany, _ReadMany[ResultT]):
         """
         if batch < 1:
             raise ValueError("a batch holds at least one document")
-        load = _loader(self) or partial(parse_obj, self.projection_model, lazy_parse=self.lazy_parse)
-        with self._told():
-            cursor: Any = await self.get_cursor()
-            async for document in load_stream(cursor.batch_size(batch), load, batch):
+        loader = _loader(self)
+        cursor: Any = _open(self) if loader is not None else await self.get_cursor()
+        by_beanie = Loader(partial(parse_obj, self.projection_model, lazy_parse=self.lazy_parse))
+        async with aclosing(load_each(cursor.batch_size(batch), loader or by_beanie)) as documents:
+            async for document in documents:
                 yield document
+
+
+class _ReadOne(FindOne[ResultT]):
+    """Beanie's query for one document, read by a codec."""
+
+    def __await__(self) -> Generator[Any, Any, ResultT | None]:
+        loader = _loader(self)
+        if loader is None:
+            return (yield from super().__await__())
+        asked: Any = self._find_one  # untyped in Beanie
+        stored = yield from asked().__await__()
+        return None if stored is None else cast("ResultT", loader.load(stored))
+
+
+class AggregateDocuments(JudgedAggregation, _ReadAggregation[ResultT]):
+    """The aggregation over documents."""
+
+
+class UpdateManyDocuments(JudgedUpdate, UpdateManyStock):
+    """The update of many documents; field names are known ones."""
+
+
+class UpdateOneDocument(JudgedUpdate, UpdateOneStock):
+    """The update of one document; field names are known ones."""
+
+
+class FindManyDocuments(JudgedFindMany, SelectedMany[ResultT], _ReadMany[ResultT], Generic[ResultT]):
+    """The query for many documents: judged, with pages, relations, values, `stream`, `restore` and `purge`."""
+
+    UpdateQueryType: Any = UpdateManyDocuments
+    AggregationQueryType: Any = AggregateDocuments
 
     async def restore(self, session: Session = None) -> int:
         """Bring back the deleted ones among the documents this query matches; returns how many.
@@ -191,8 +211,8 @@ class FindManyDocuments(JudgedFindMany, _ReadMany[ResultT]):
         )
 
 
-class FindOneDocument(JudgedFindOne, _ReadOne[ResultT]):
-    """The query for one document: judged, read by a codec; `replace_one` keeps the fields the model does not know."""
+class FindOneDocument(JudgedFindOne, SelectedOne[ResultT], _ReadOne[ResultT], Generic[ResultT]):
+    """The query for one document, judged, with relations and values; `replace_one` keeps the fields no model knows."""
 
     UpdateQueryType: Any = UpdateOneDocument
 

@@ -42,11 +42,16 @@ class Transaction:
         session: its driver session.
         owned: docstore began it, and commits it.
         committed: it is certain.
+        fenced: the rows of the reference fence it holds.
+        present: referenced documents, by collection and id, that it has seen and that none but itself can delete.
     """
 
     session: AsyncClientSession
     owned: bool = True
     committed: bool = False
+    fenced: set[str] = field(default_factory=set)
+    present: set[tuple[str, Any]] = field(default_factory=set)
+    _doom: BaseException | None = None
     _after_commit: list[AfterCommit] = field(default_factory=list)
     _on_abort: list[Callable[[], None]] = field(default_factory=list)
 
@@ -66,6 +71,10 @@ class Transaction:
     def on_abort(self, undo: Callable[[], None]) -> None:
         """Call `undo` when the transaction aborts, the last one given first: memory follows the database."""
         self._on_abort.append(undo)
+
+    def doom(self, error: BaseException) -> None:
+        """Let the transaction end in `error` instead of a commit: a write in it stands that must not."""
+        self._doom = self._doom or error
 
     def _undo(self) -> None:
         for undo in reversed(self._on_abort):
@@ -178,6 +187,8 @@ async def _on_session(session: AsyncClientSession) -> AsyncIterator[Transaction]
             yield running
         finally:
             _current.reset(token)
+            if running._doom is not None and _is_open(session):
+                await asyncio.shield(session.abort_transaction())
         return
     await session.start_transaction(
         read_concern=ReadConcern("snapshot"),
@@ -187,6 +198,8 @@ async def _on_session(session: AsyncClientSession) -> AsyncIterator[Transaction]
     token = _current.set(running)
     try:
         yield running
+        if running._doom is not None:
+            raise running._doom
     except BaseException as error:
         if _is_open(session):
             await asyncio.shield(session.abort_transaction())

@@ -1,7 +1,7 @@
 """`Post.deleted` and `Post.with_deleted`: the only doors into the trash, and nobody passes them by accident."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -57,7 +57,7 @@ class Trash(Generic[D]):
 
     def find(self, *args: Mapping[Any, Any] | bool, **kwargs: Any) -> FindManyDocuments[D]:
         """Query for many documents of the scope; arguments as `Model.find`."""
-        query = cast("FindManyDocuments[D]", self._model.find_many(*args, **kwargs))
+        query = self._model.find_many(*args, **kwargs)
         query.document_model = self  # stands in for the model wherever Beanie asks it
         return query
 
@@ -71,7 +71,7 @@ class Trash(Generic[D]):
 
     def find_one(self, *args: Mapping[Any, Any] | bool, **kwargs: Any) -> FindOneDocument[D]:
         """Query for one document of the scope; arguments as `Model.find_one`."""
-        query = cast("FindOneDocument[D]", self._model.find_one(*args, **kwargs))
+        query = self._model.find_one(*args, **kwargs)
         query.document_model = self  # as above
         return query
 

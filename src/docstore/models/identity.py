@@ -5,7 +5,7 @@ Tokens never rest in the clear: a field of type TokenHash keeps a hash, and a lo
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 
@@ -14,16 +14,24 @@ from docstore.documents import (
     Email,
     Index,
     Json,
+    Many,
     NonEmpty,
     OnDelete,
+    One,
     PydanticObjectId,
     Ref,
     TokenHash,
     UtcDateTime,
+    belongs_to,
+    has_many,
     index,
     unique,
     utc_now,
 )
+
+if TYPE_CHECKING:
+    from docstore.models.content.organizations import Organization
+    from docstore.models.notes import Note
 
 
 class UserRole(StrEnum):
@@ -64,6 +72,11 @@ class User(Document):
     last_login_at: UtcDateTime | None = None
     webhook_payload: Json | None = None
 
+    notes: ClassVar[Many["Note"]] = has_many("Note", sort="-created_at", limit=20)
+    organizations: ClassVar[Many["Organization"]] = has_many(
+        "Organization", through="OrganizationMember", by="user_id", sort="name"
+    )
+
     sensitive: ClassVar[frozenset[str]] = frozenset({"webhook_payload"})
     indexes: ClassVar[Sequence[Index]] = (
         unique("email"),
@@ -85,6 +98,8 @@ class OAuthAccount(Document):
     refresh_token_expires_at: UtcDateTime | None = None
     scope: str | None = None
 
+    user: ClassVar[One[User]] = belongs_to("user_id")
+
     sensitive: ClassVar[frozenset[str]] = frozenset({"access_token", "refresh_token", "id_token"})
     indexes: ClassVar[Sequence[Index]] = (unique("provider_id", "account_id"),)
 
@@ -98,6 +113,8 @@ class Session(Document):
     user_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
     ip_address: str | None = None
     user_agent: str | None = None
+
+    user: ClassVar[One[User]] = belongs_to("user_id")
 
     sensitive: ClassVar[frozenset[str]] = frozenset({"access_token", "refresh_token"})
     indexes: ClassVar[Sequence[Index]] = (
@@ -130,6 +147,8 @@ class MagicLink(Document):
     expires_at: UtcDateTime
     used_at: UtcDateTime | None = None
     user_id: Annotated[PydanticObjectId | None, Ref("User", on_delete=OnDelete.CASCADE)] = None
+
+    user: ClassVar[One[User]] = belongs_to("user_id")
 
     sensitive: ClassVar[frozenset[str]] = frozenset({"token"})
     indexes: ClassVar[Sequence[Index]] = (

@@ -5,7 +5,7 @@ Owns the records alone. Sending and reading a mail provider's events is work for
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -13,15 +13,23 @@ from docstore.documents import (
     Document,
     Email,
     Index,
+    Many,
     NonEmpty,
     OnDelete,
+    One,
     PydanticObjectId,
     Ref,
     UtcDateTime,
+    belongs_to,
+    has_many,
     index,
     unique,
     utc_now,
 )
+
+if TYPE_CHECKING:
+    from docstore.models.blog.posts import Post
+    from docstore.models.identity import User
 
 
 class EmailSendStatus(StrEnum):
@@ -86,6 +94,9 @@ class NewsletterAudience(Document):
     newsletter_id: Annotated[PydanticObjectId, Ref("Newsletter", on_delete=OnDelete.CASCADE)]
     subscribed: bool = True
 
+    user: ClassVar[One["User"]] = belongs_to("user_id")
+    newsletter: ClassVar[One[Newsletter]] = belongs_to("newsletter_id")
+
     indexes: ClassVar[Sequence[Index]] = (
         unique("user_id", "newsletter_id", serves="a user's subscriptions"),
         index("newsletter_id", "subscribed", serves="the subscribers of a newsletter"),
@@ -108,6 +119,10 @@ class EmailSend(Document):
     clicked_at: UtcDateTime | None = None
     bounced_at: UtcDateTime | None = None
     last_event_at: UtcDateTime | None = None
+
+    post: ClassVar[One["Post"]] = belongs_to("post_id")
+    recipients: ClassVar[Many["EmailRecipient"]] = has_many("EmailRecipient", sort="email")
+    events: ClassVar[Many["EmailEvent"]] = has_many("EmailEvent", sort="processed_at")
 
     indexes: ClassVar[Sequence[Index]] = (
         unique("resend_email_id", when_set=["resend_email_id"]),
@@ -133,6 +148,9 @@ class EmailRecipient(Document):
     first_opened_at: UtcDateTime | None = None
     last_opened_at: UtcDateTime | None = None
 
+    email_send: ClassVar[One[EmailSend]] = belongs_to("email_send_id")
+    member: ClassVar[One[Member]] = belongs_to("member_id")
+
     indexes: ClassVar[Sequence[Index]] = (
         unique("email_send_id", "email", serves="the recipients of an e-mail, one by address"),
         index("member_id", "-created_at", serves="what a member received, newest first"),
@@ -150,6 +168,8 @@ class EmailEvent(Document):
     link_url: str | None = None
     raw_payload: str
     processed_at: UtcDateTime = Field(default_factory=utc_now)
+
+    email_send: ClassVar[One[EmailSend]] = belongs_to("email_send_id")
 
     sensitive: ClassVar[frozenset[str]] = frozenset({"raw_payload"})
     indexes: ClassVar[Sequence[Index]] = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -10,16 +10,24 @@ from docstore.documents import (
     Document,
     Index,
     Json,
+    Many,
     NonEmpty,
     OnDelete,
+    One,
     PydanticObjectId,
     Ref,
     Slug,
     StrList,
     UtcDateTime,
+    belongs_to,
+    has_many,
+    has_one,
     index,
     unique,
 )
+
+if TYPE_CHECKING:
+    from docstore.models.identity import User
 
 
 class MediaKind(StrEnum):
@@ -43,6 +51,11 @@ class Note(Document):
     tags: StrList = Field(default_factory=list)
     metadata: Json | None = None
 
+    author: ClassVar[One["User"]] = belongs_to("author_id")
+    media: ClassVar[Many["NoteMedia"]] = has_many("NoteMedia", sort="order")
+    comments: ClassVar[Many["NoteComment"]] = has_many("NoteComment", sort="created_at")
+    statistics: ClassVar[One["NoteStatistics"]] = has_one("NoteStatistics")
+
     indexes: ClassVar[Sequence[Index]] = (
         unique("slug"),
         index("author_id", "-created_at", serves="a user's notes, newest first"),
@@ -60,6 +73,8 @@ class NoteStatistics(Document):
     like_count: int = 0
     share_count: int = 0
     comment_count: int = 0
+
+    note: ClassVar[One[Note]] = belongs_to("note_id")
 
     indexes: ClassVar[Sequence[Index]] = (
         unique("note_id"),
@@ -81,6 +96,8 @@ class NoteMedia(Document):
     alt: str | None = None
     order: int = 0
 
+    note: ClassVar[One[Note]] = belongs_to("note_id")
+
     indexes: ClassVar[Sequence[Index]] = (
         index("note_id", "order", serves="a note's attachments in order"),
         index("type", "-created_at", serves="attachments of a kind, newest first"),
@@ -94,6 +111,11 @@ class NoteComment(Document):
     note_id: Annotated[PydanticObjectId, Ref("Note", on_delete=OnDelete.CASCADE)]
     author_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
     parent_id: Annotated[PydanticObjectId | None, Ref("NoteComment", on_delete=OnDelete.CASCADE)] = None
+
+    note: ClassVar[One[Note]] = belongs_to("note_id")
+    author: ClassVar[One["User"]] = belongs_to("author_id")
+    parent: ClassVar[One["NoteComment"]] = belongs_to("parent_id")
+    replies: ClassVar[Many["NoteComment"]] = has_many("NoteComment", by="parent_id", sort="created_at")
 
     indexes: ClassVar[Sequence[Index]] = (
         index("note_id", "created_at", serves="a note's comments, oldest first"),

@@ -105,7 +105,7 @@ async def _filed(mapping_ids: Sequence[Id]) -> set[Id]:
 
 
 async def _filed_under(category_ids: Sequence[Id]) -> set[Id]:
-    mappings = await CategoryMapping.find(In(CategoryMapping.category_id, category_ids)).to_list()
+    mappings = await CategoryMapping.with_deleted.find(In(CategoryMapping.category_id, category_ids)).to_list()
     return {mapping.account_id for mapping in mappings}
 
 

@@ -51,7 +51,8 @@ async def _documents_of(object_ids: Sequence[str]) -> list[Id]:
 
 
 async def _tagged(tag_ids: Sequence[Id]) -> set[Id]:
-    return {link.post_id for link in await TagOnPost.find(In(TagOnPost.tag_id, tag_ids)).to_list()}
+    links = await TagOnPost.with_deleted.find(In(TagOnPost.tag_id, tag_ids)).to_list()
+    return {link.post_id for link in links}
 
 
 async def _linked(link_ids: Sequence[Id]) -> set[Id]:

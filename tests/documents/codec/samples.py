@@ -27,6 +27,7 @@ from docstore.documents import (
     PydanticObjectId,
     Slug,
     StrList,
+    SubDocument,
     SystemDocument,
     TokenHash,
     UtcDateTime,
@@ -61,6 +62,11 @@ class Part(BaseModel):
     size: Size
     colours: list[Colour] = Field(default_factory=list)
     made_by: PydanticObjectId | None = None
+
+
+class Open(SubDocument):
+    note_text: str = ""
+    inner: Size | None = None
 
 
 class Strict(BaseModel):
@@ -99,6 +105,7 @@ class Everything(Document):
     part: Part | None = None
     parts: list[Part] = Field(default_factory=list)
     strict: Strict | None = None
+    open: Open | None = None
     by_name: dict[str, int] = Field(default_factory=dict)
     secret: SecretStr | None = None
     positive: Annotated[int, Field(gt=0)] | None = None
@@ -150,7 +157,7 @@ class Stripped(Document):
 
 
 class Projection(BaseModel):
-    """A class that is not hydrated: rules hold, nulls are errors."""
+    """A class that is not hydrated: nulls are errors."""
 
     id: PydanticObjectId = Field(alias="_id")
     title: NonEmpty
@@ -187,6 +194,16 @@ _SCALARS = st.one_of(
 _SIZES = st.fixed_dictionaries(
     {}, optional={"width": st.integers(0, 9) | _SCALARS, "height": st.floats(0, 1) | _SCALARS, "unit": _SCALARS}
 )
+_OPEN = st.fixed_dictionaries(
+    {},
+    optional={
+        "noteText": st.text(max_size=3) | _SCALARS,
+        "note_text": st.text(max_size=3),
+        "inner": _SIZES | _SCALARS,
+        "unknown": st.lists(_SCALARS, max_size=2) | _SCALARS,
+        "more": _SCALARS,
+    },
+)
 _PARTS = st.fixed_dictionaries(
     {},
     optional={
@@ -207,6 +224,7 @@ VALUES = st.one_of(
     st.lists(st.builds(ObjectId), max_size=2),
     st.lists(_PARTS, max_size=2),
     _PARTS,
+    _OPEN,
     st.dictionaries(st.text(max_size=4), _SCALARS, max_size=2),
 )
 """Whatever BSON can deliver, and a little that only Python can."""
@@ -237,6 +255,7 @@ GOOD: dict[str, Any] = {
     "part": {"partName": "p", "size": {"width": 1, "height": 2.5, "unit": None}, "colours": ["red"], "made_by": None},
     "parts": [{"partName": "q", "size": {"width": 1}}],
     "strict": {"value": 1},
+    "open": {"noteText": "n", "kept": [1]},
     "byName": {"a": 1},
     "secret": "s3cret",
     "positive": 4,

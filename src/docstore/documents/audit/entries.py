@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Final, Self, cast
+from typing import Any, ClassVar, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -102,7 +102,7 @@ class AuditEntry(SystemDocument):
 
     @classmethod
     def _sorted(cls, *keys: str, **wanted: Any) -> FindManyDocuments[Self]:
-        return cast("FindManyDocuments[Self]", cls.find(trusted(wanted)).sort(*keys))
+        return cls.find(trusted(wanted)).sort(*keys)
 
 
 class AuditSeal(SystemDocument):

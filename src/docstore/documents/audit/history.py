@@ -130,7 +130,7 @@ async def _revert_values(document: "Document", entry: AuditEntry) -> None:
 
 def _is_revertible(document: "Document", path: str) -> bool:
     moving = STAMPS | MARKS | ({VERSION} if type(document).versioned else set())
-    return path.partition(".")[0] not in moving
+    return path.partition(".")[0] not in moving and not path.startswith("_")
 
 
 def _refuse_masked(document: "Document", diff: list[Stored]) -> None:

@@ -4,9 +4,9 @@ A codec takes what is usual and proves it value by value; whatever else it meets
 encoder, so that values and errors are always theirs. Owns neither leniency (`hydration.py`) nor what is written when.
 """
 
-from docstore.documents.codec.compiled import Codec, codec_of
+from docstore.documents.codec.compiled import Codec, codec_of, is_plain
 from docstore.documents.codec.generation import BAIL
 from docstore.documents.codec.kinds import beanie_id
 from docstore.documents.codec.plain import encode_value
 
-__all__ = ["BAIL", "Codec", "beanie_id", "codec_of", "encode_value"]
+__all__ = ["BAIL", "Codec", "beanie_id", "codec_of", "encode_value", "is_plain"]

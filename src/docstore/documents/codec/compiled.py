@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
 import beanie
+from beanie.odm.actions import ActionRegistry
 from beanie.odm.interfaces.detector import ModelType
+from beanie.odm.settings.document import DocumentSettings
+from bson.tz_util import utc
 from pydantic import BaseModel
 
 from docstore.documents.codec.reading import reader
@@ -32,7 +36,11 @@ class Codec:
         decides_alone: whether a stored document of its collection always becomes an instance of the class itself
             (no inheritance, no union, no `model_validate` of its own).
         encode: from attributes to what is stored, as Beanie's encoder gives it; None where only that encoder knows.
+        read_zoneless: as `read`, from a document whose instants the driver delivers without their zone; None where some
+            of them are not UTC by the class's own rules.
         checked: as `encode`, from attributes and leniency, or BAIL unless every value is as validation leaves it.
+        writes_plainly: whether a write is nothing but that: no revision, no second validation, no links. Events, which
+            can be added at any time, are asked for by `is_plain`.
         why_stock: what keeps the class from being read by a compiled function, in words; empty when nothing does.
     """
 
@@ -40,6 +48,8 @@ class Codec:
     decides_alone: bool
     encode: Callable[[Attributes], dict[str, Any]] | None = None
     checked: Callable[[Attributes, bool], Any] | None = None
+    read_zoneless: Callable[[Mapping[str, Any]], Any] | None = None
+    writes_plainly: bool = False
     why_stock: str = ""
 
 
@@ -55,11 +65,16 @@ class _Made:
 def codec_of(model: type[BaseModel]) -> Codec:
     """The codec of a class."""
     made: _Made | None = model.__dict__.get(_ATTRIBUTE)
-    settings = getattr(model, "_document_settings", None)
+    settings = vars(model).get("_document_settings")
     if made is None or made.validator is not model.__pydantic_validator__ or made.settings is not settings:
         made = _Made(_make(model), model.__pydantic_validator__, settings)
         setattr(model, _ATTRIBUTE, made)
     return made.codec
+
+
+def is_plain(model: type[BaseModel]) -> bool:
+    """Whether nothing but the write itself happens on a write of the class's documents."""
+    return codec_of(model).writes_plainly and model not in ActionRegistry._actions
 
 
 def _make(model: type[BaseModel]) -> Codec:
@@ -73,11 +88,25 @@ def _make(model: type[BaseModel]) -> Codec:
             raise Unusual("it has links")
         fields = fields_of(model, context=STORED, known=_is_ours)
     except Unusual as reason:
-        return Codec(fallback, alone, why_stock=str(reason))
+        return Codec(fallback, alone, writes_plainly=_writes_plainly(model), why_stock=str(reason))
     read = reader(model, fields, fallback, lenient=from_database)
+    read_zoneless = None
+    if all(field.value.zoneless for field in fields):
+        read_zoneless = reader(model, fields, lambda stored: fallback(_zoned(stored)), lenient=from_database)
     if not _is_written_plainly(model):
-        return Codec(read, alone)
-    return Codec(read, alone, encoder(fields), checked_encoder(fields))
+        return Codec(read, alone, read_zoneless=read_zoneless, writes_plainly=_writes_plainly(model))
+    return Codec(
+        read, alone, encoder(fields), checked_encoder(fields), read_zoneless, writes_plainly=_writes_plainly(model)
+    )
+
+
+def _zoned(value: Any) -> Any:
+    """A stored value with the zone that the driver sets on instants."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo is not None else value.replace(tzinfo=utc)
+    if isinstance(value, Mapping):
+        return {key: _zoned(nested) for key, nested in value.items()}
+    return [_zoned(each) for each in value] if isinstance(value, list) else value
 
 
 def _is_ours(validator: Any) -> bool:
@@ -91,7 +120,7 @@ def _decides_alone(model: Any) -> bool:
         return False
     if not hasattr(model, "get_model_type"):
         return True
-    settings = getattr(model, "_document_settings", None)
+    settings = vars(model).get("_document_settings")
     one_class = not getattr(model, "_inheritance_inited", False) and getattr(settings, "union_doc", None) is None
     return model.get_model_type() is ModelType.Document and one_class
 
@@ -99,7 +128,7 @@ def _decides_alone(model: Any) -> bool:
 def _is_written_plainly(model: Any) -> bool:
     if not issubclass(model, beanie.Document) or model.__iter__ is not BaseModel.__iter__:
         return False
-    settings = model._document_settings
+    settings = vars(model).get("_document_settings")
     return (
         settings is not None
         and settings.keep_nulls
@@ -107,4 +136,16 @@ def _is_written_plainly(model: Any) -> bool:
         and not settings.bson_encoders
         and settings.union_doc is None
         and model._class_id is None
+    )
+
+
+def _writes_plainly(model: Any) -> bool:
+    settings = vars(model).get("_document_settings")
+    return (
+        isinstance(settings, DocumentSettings)
+        and settings.keep_nulls
+        and not settings.use_revision
+        and not settings.validate_on_save
+        and not model._link_fields
+        and model.validate_self is beanie.Document.validate_self
     )

@@ -248,10 +248,11 @@ class ModelShape(Shape):
 
     kind: type[BaseModel]
     fields: "tuple[FieldShape, ...]"
+    keeps_unknown: bool = False
 
     @property
     def zoneless(self) -> bool:
-        return all(field.value.zoneless for field in self.fields)
+        return not self.keeps_unknown and all(field.value.zoneless for field in self.fields)
 
     def misread(self, value: str, source: Source) -> str:
         return f"type({value}) is not dict"

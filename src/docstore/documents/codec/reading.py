@@ -48,11 +48,16 @@ def nested_reader(shape: "ModelShape") -> Callable[[Mapping[str, Any]], Any]:
     """A function from a stored part of a document to an instance, or to BAIL."""
     source = Source("def read(stored)", "return bail")
     source.name("bail", BAIL)
-    return _compile(source, shape.kind, shape.fields, lenient=False)
+    return _compile(source, shape.kind, shape.fields, lenient=False, keeps_unknown=shape.keeps_unknown)
 
 
 def _compile(
-    source: Source, model: type[BaseModel], fields: Sequence[FieldShape], *, lenient: bool
+    source: Source,
+    model: type[BaseModel],
+    fields: Sequence[FieldShape],
+    *,
+    lenient: bool,
+    keeps_unknown: bool = False,
 ) -> Callable[[Mapping[str, Any]], Any]:
     names = {field.name: f"v{number}" for number, field in enumerate(fields)}
     usual = [field for field in fields if not field.excluded]
@@ -71,12 +76,13 @@ def _compile(
         source.add(f"{names[field.name]} = stored.get({field.key!r}, {source.bind(MISSING)})")
     for field in fields:
         _add_field(source, field, names[field.name], lenient=lenient)
+    source.add(*(_unknown_lines(source, fields) if keeps_unknown else ["extra = None"]))
     values = ", ".join(f"{name!r}: {variable}" for name, variable in names.items())
     source.add(
         f"made = {source.bind(model.__new__)}({source.bind(model)})",
         f"{source.bind(_SET_ATTRIBUTES)}(made, {{{values}}})",
         f"{source.bind(_SET_FIELDS_SET)}(made, present)",
-        f"{source.bind(_SET_EXTRA)}(made, None)",
+        f"{source.bind(_SET_EXTRA)}(made, extra)",
         *_private_lines(source, model),
         "return made",
     )
@@ -110,6 +116,18 @@ def _default_lines(source: Source, field: FieldShape, value: str, *, lenient: bo
     if field.default is not MISSING:
         return [f"{value} = {source.bind(field.default)}", given]
     return [f"{value} = None", given] if lenient else ["{bail}"]
+
+
+def _unknown_lines(source: Source, fields: Sequence[FieldShape]) -> Lines:
+    known = source.bind(frozenset(field.key for field in fields))
+    others = source.bind(frozenset(other for field in fields for other in field.others))
+    return [
+        f"extra = {{name: value for name, value in stored.items() if name not in {known}}}",
+        # A second spelling beside the first, a name that is no text: pydantic knows what to make of it.
+        f"if not {others}.isdisjoint(extra) or not all(type(name) is str for name in extra):",
+        "    {bail}",
+        "present.update(extra)",
+    ]
 
 
 def _private_lines(source: Source, model: type[BaseModel]) -> Lines:

@@ -111,11 +111,12 @@ def _only_makes_private_attributes(model: type[BaseModel], post_init: str | None
 
 
 def _model_fields(
-    schema: Any, definitions: Mapping[str, Any], context: Any, known: Callable[[Any], bool]
+    schema: Any, definitions: Mapping[str, Any], context: Any, known: Callable[[Any], bool], extras: str = "ignore"
 ) -> tuple[FieldShape, ...]:
     config = schema.get("config") or {}
     odd = config.keys() - _HARMLESS_CONFIG
-    if odd or config.get("extra_fields_behavior", "ignore") != "ignore" or schema.get("root_model"):
+    extra = config.get("extra_fields_behavior", "ignore")
+    if odd or extra not in ("ignore", extras) or schema.get("root_model"):
         raise Unusual(f"its configuration says {sorted(odd) or 'extra or root'}")
     inner = schema["schema"]
     while inner["type"] == "function-before" and known(inner["function"]["function"]):
@@ -219,7 +220,9 @@ def _nested(schema: Any, reading: _Reading) -> ModelShape:
     }
     if schema.keys() - known or schema.get("custom_init") or schema["cls"].__private_attributes__:
         raise Unusual("a nested class of its own kind")
-    return ModelShape(schema["cls"], _model_fields(schema, reading.definitions, reading.context, lambda _: False))
+    keeps_unknown = (schema.get("config") or {}).get("extra_fields_behavior") == "allow"
+    fields = _model_fields(schema, reading.definitions, reading.context, lambda _: False, "allow")
+    return ModelShape(schema["cls"], fields, keeps_unknown)
 
 
 def _checked(name: str, schema: Any, reading: _Reading) -> CheckedShape:

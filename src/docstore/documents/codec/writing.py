@@ -60,6 +60,11 @@ def nested_writer(shape: ModelShape) -> Callable[[BaseModel], Any]:
     for value, field in _variables(shape.fields):
         source.add(f"{value} = attributes[{field.name!r}]")
         source.add(*_settled_lines(source, field, value, keep=False, lenient=False))
+    if shape.keeps_unknown:
+        source.add(
+            "if instance.__pydantic_extra__:",
+            f"    return {_result(shape.fields)[:-1]}, **{source.bind(encode_value)}(instance.__pydantic_extra__)}}",
+        )
     _add_result(source, shape.fields)
     return source.compile()
 
@@ -86,12 +91,15 @@ def _settled_lines(source: Source, field: FieldShape, value: str, *, keep: bool,
 
 
 def _add_result(source: Source, fields: Sequence[FieldShape]) -> None:
-    written = [(value, field) for value, field in _variables(fields) if not field.excluded]
-    identity = next((value for value, field in written if field.alias == "_id"), None)
-    rest = ", ".join(f"{field.alias!r}: {value}" for value, field in written if value != identity)
+    identity = next((value for value, field in _variables(fields) if field.alias == "_id"), None)
     if identity is not None:
-        source.add(f"if {identity} is not None:", f"    return {{'_id': {identity}, {rest}}}")
-    source.add(f"return {{{rest}}}")
+        source.add(f"if {identity} is None:", f"    return {_result(fields, without='_id')}")
+    source.add(f"return {_result(fields)}")
+
+
+def _result(fields: Sequence[FieldShape], without: str = "") -> str:
+    written = [(value, field.alias) for value, field in _variables(fields) if not field.excluded]
+    return "{" + ", ".join(f"{alias!r}: {value}" for value, alias in written if alias != without) + "}"
 
 
 def _indented(lines: Lines) -> Lines:

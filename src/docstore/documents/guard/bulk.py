@@ -16,6 +16,7 @@ from pymongo.errors import BulkWriteError, PyMongoError, WriteError
 from pymongo.results import BulkWriteResult
 
 from docstore.documents.changes import ChangeKind
+from docstore.documents.guard.deletes import delete_by_rules
 from docstore.documents.guard.predicate import DELETED, deletion_marks
 from docstore.documents.guard.updates import stamp_insert
 from docstore.documents.guard.writes import Target, Writer
@@ -71,9 +72,21 @@ async def guarded_bulk_write(
     operations = [_prepare(collection, request) for request in requests]
     if not operations:
         return await collection.raw.bulk_write([])  # PyMongo's own error for an empty list
-    if writer.observed:
+    if writer.observed or _concerns_references(writer, operations):
         return await writer.in_transaction(lambda joined: _one_by_one(collection, writer, operations, joined), session)
     return await _in_runs(collection, writer, operations, ambient_session(session), options)
+
+
+def _concerns_references(writer: Writer, operations: Sequence[_Operation]) -> bool:
+    keeper = writer.keeper
+    return keeper is not None and any(
+        keeper.is_referred_to
+        if operation.kind is ChangeKind.DELETE
+        else keeper.refers([operation.body])
+        if operation.target is None
+        else keeper.reference_write(operation.body, upsert=operation.upsert) is not None
+        for operation in operations
+    )
 
 
 async def _in_runs(
@@ -150,6 +163,8 @@ async def _one_by_one(
     collection: "GuardedCollection", writer: Writer, operations: Sequence[_Operation], session: AsyncClientSession
 ) -> BulkWriteResult:
     total = _no_result()
+    if writer.keeper is not None:  # all at once; one by one they are then known to be there
+        await writer.keeper.check_insert([each.body for each in operations if each.target is None], session)
     for index, operation in enumerate(operations):
         try:
             await _run_alone(collection, writer, operation, session, index, total)
@@ -169,12 +184,17 @@ async def _run_alone(
     total: dict[str, Any],
 ) -> None:
     if operation.target is None:
-        await collection.raw.insert_one(operation.body, session=session)
-        inserted = operation.body["_id"]
-        await writer.follow_up(ChangeKind.INSERT, [inserted], after={inserted: operation.body})
+        await writer.insert(
+            lambda joined: collection.raw.insert_one(operation.body, session=joined), [operation.body], session
+        )
         total["nInserted"] += 1
         return
     options = operation.options or {}
+    if operation.kind is ChangeKind.DELETE and writer.spreads_deletion:
+        marks = operation.body["$set"]
+        deleted = await delete_by_rules(writer, operation.target, marks, session, options, many=operation.many)
+        total["nRemoved"] += deleted.deleted_count
+        return
     if operation.removes:
         removed = await writer.remove(operation.target, session, options, many=operation.many)
         total["nRemoved"] += removed.deleted_count

@@ -12,6 +12,7 @@ from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, Ins
 
 from docstore.documents.changes import ChangeKind
 from docstore.documents.guard.bulk import guarded_bulk_write
+from docstore.documents.guard.deletes import SoftDeleteResult, delete_by_rules, find_and_delete_by_rules
 from docstore.documents.guard.filters import check_filter, refuse_scripts, refuse_unknown_options
 from docstore.documents.guard.policy import GuardRegistry
 from docstore.documents.guard.predicate import LIVING, Scope, deletion_marks
@@ -53,14 +54,6 @@ _FIND_REPLACE: Final = ("projection", "sort", "upsert", "return_document", "hint
 _FIND_DELETE: Final = ("projection", "sort", "hint", "session", "let", "comment")
 _DELETE: Final = ("collation", "hint", "session", "let", "comment")
 _BULK: Final = ("ordered", "bypass_document_validation", "session", "comment", "let")
-
-
-class SoftDeleteResult(DeleteResult):
-    """A DeleteResult that also tells which marks the deletion wrote."""
-
-    def __init__(self, update: UpdateResult, marks: Mapping[str, Any]) -> None:
-        super().__init__({"n": update.modified_count, "ok": 1.0}, update.acknowledged)
-        self.marks = marks
 
 
 class GuardedCollection(ReadingCollection):
@@ -171,6 +164,8 @@ class GuardedCollection(ReadingCollection):
         """Delete the first living document that matches, and return it as it was."""
         options, session = _options(_FIND_DELETE, args, kwargs)
         target = self.deletable(filter)
+        if self._writer.spreads_deletion:
+            return await find_and_delete_by_rules(self._writer, target, deletion_marks(), session, options)
         if not self.deletes_softly:
             return await self._writer.find_and_remove(target, session, options)
         options["return_document"] = ReturnDocument.BEFORE
@@ -260,12 +255,14 @@ class GuardedCollection(ReadingCollection):
         self, filter: Mapping[str, Any], session: Session, options: dict[str, Any], *, many: bool
     ) -> DeleteResult:
         target = self.deletable(filter)
+        marks = deletion_marks()
+        if self._writer.spreads_deletion:
+            return await delete_by_rules(self._writer, target, marks, session, options, many=many)
         if not self.deletes_softly:
             return await self._writer.remove(target, session, options, many=many)
-        marks = deletion_marks()
         update = {"$set": marks}
         result = await self._writer.update(target, update, session, options, many=many, kind=ChangeKind.DELETE)
-        return SoftDeleteResult(result, marks)
+        return SoftDeleteResult(self.name, result.modified_count, marks, None)
 
     def _may_upsert(self, upsert: bool) -> bool:
         if upsert and not self._sees_living_alone:
@@ -288,5 +285,5 @@ def _options(names: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any
 
 def _give_id(document: Any, inserted_id: Any) -> None:
     # PyMongo gives the caller's dict its `_id`; we insert a stamped copy, so we do it here.
-    if isinstance(document, MutableMapping):
+    if type(document) is dict or isinstance(document, MutableMapping):
         document.setdefault("_id", inserted_id)

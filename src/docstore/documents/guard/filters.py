@@ -1,7 +1,11 @@
 """Filters as they reach the server: the caller's own, narrowed to the documents in scope."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
+
+from beanie import PydanticObjectId
+from bson import ObjectId
 
 from docstore.documents.guard.predicate import MARKS, Scope
 from docstore.errors import RefusedOperation, UnsafeFilter
@@ -15,6 +19,8 @@ _COMMAND_OPTIONS: Final = frozenset(
         *("bypassDocumentValidation", "bypass_document_validation", "arrayFilters", "array_filters", "readConcern"),
     }
 )
+_HARMLESS: Final = frozenset({type(None), bool, int, float, str, datetime, ObjectId, PydanticObjectId})
+"""Types of values that hold nothing: no script can be in them."""
 _TRASH_MARKS: Final = MARKS - {"deletedBy"}
 
 
@@ -31,6 +37,8 @@ def narrow(filter: Mapping[str, Any] | None, scope: Scope, collection: str) -> d
             although the trash was not asked for.
     """
     given: Mapping[str, Any] = {} if filter is None else filter
+    if type(given) is dict and len(given) == 1 and "_id" in given and type(given["_id"]) in _HARMLESS:
+        return {**given, **scope.condition}  # a look-up by id, the most frequent of all
     check_filter(given, collection, marks_allowed=scope is not Scope.LIVING)
     return conjunction(given, scope.condition)
 
@@ -46,7 +54,7 @@ def conjunction(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str
 
 def check_filter(value: Any, collection: str, *, marks_allowed: bool) -> None:
     """Refuse what no filter on a guarded collection may hold; recurses into logical operators."""
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         raise UnsafeFilter(
             f"a filter on {collection} is a mapping, not {type(value).__name__}.",
             hint="Pass a dict such as {'slug': 'x'} or an expression such as Post.slug == 'x'.",
@@ -91,6 +99,8 @@ def refuse_scripts(value: Any, collection: str) -> None:
     Raises:
         UnsafeFilter: `$where`, `$function` or `$accumulator` occurs as a key.
     """
+    if type(value) in _HARMLESS:
+        return
     if isinstance(value, Mapping):
         for key, nested in value.items():
             if key in _SCRIPTS:

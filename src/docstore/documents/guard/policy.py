@@ -1,11 +1,12 @@
 """What the guard does for each collection of a bound database."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from docstore.documents.changes import Change
 from docstore.documents.guard.predicate import Scope
+from docstore.documents.guard.references import ReferenceKeeper
 from docstore.documents.guard.versions import count_up
 
 Hook = Callable[[Change], Awaitable[None]]
@@ -22,6 +23,8 @@ class Policy:
         images: whether a hook needs the documents as they were and as they became.
         counters: stored fields whose change alone is nobody's business.
         versioned: whether every write counts the stored `version` up.
+        reactions: hooks that write in their turn; called after all others, so that what caused them is told first.
+        keeper: keeps references whole; None where no document here refers or is referred to.
     """
 
     soft_delete: bool = True
@@ -29,6 +32,13 @@ class Policy:
     images: bool = False
     counters: frozenset[str] = frozenset()
     versioned: bool = False
+    reactions: tuple[Hook, ...] = ()
+    keeper: ReferenceKeeper | None = None
+
+    @property
+    def observed(self) -> bool:
+        """Whether anything follows from a write."""
+        return bool(self.hooks or self.reactions)
 
     def with_rules_of(self, other: "Policy") -> "Policy":
         """What holds when both policies do."""
@@ -38,6 +48,8 @@ class Policy:
             images=self.images or other.images,
             counters=self.counters & other.counters,
             versioned=self.versioned or other.versioned,
+            reactions=(*self.reactions, *(hook for hook in other.reactions if hook not in self.reactions)),
+            keeper=self.keeper or other.keeper,
         )
 
     def counted(self, update: Any, collection: str) -> Any:
@@ -46,7 +58,7 @@ class Policy:
 
     def is_news(self, update: Any) -> bool:
         """Whether hooks are to be called for an update: not when it moves counters alone."""
-        if not self.hooks:
+        if not self.observed:
             return False
         if not self.counters or not isinstance(update, Mapping):
             return True
@@ -64,10 +76,16 @@ class GuardRegistry:
 
     Args:
         database: the database's name.
+        models: the bound models by class name: what references and relations name each other by.
+        cursor_key: signs the cursors of pages; None where nobody gave one.
+        references: the references among the bound models, for those who know them.
         strict_filters: whether plain filters given to documents' query methods are judged.
     """
 
     database: str
+    models: Mapping[str, type[Any]] = field(default_factory=dict)
+    cursor_key: bytes | None = field(default=None, repr=False)
+    references: object = None
     strict_filters: bool = True
     _policies: dict[str, Policy] = field(default_factory=dict)
 
@@ -79,6 +97,10 @@ class GuardRegistry:
     def policy(self, name: str) -> Policy:
         """The policy of a collection, the guarded default for unknown ones."""
         return self._policies.get(name, DEFAULT_POLICY)
+
+    def keep(self, name: str, keeper: ReferenceKeeper) -> None:
+        """Have the references from and to a collection kept whole."""
+        self._policies[name] = replace(self.policy(name), keeper=keeper)
 
     def is_bound(self, name: str) -> bool:
         """Whether a model is bound to the collection."""

@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
+from bson import ObjectId
+
 from docstore.context import current_actor
 from docstore.documents.fields import utc_now
 
@@ -30,7 +32,7 @@ DELETED: Final[Mapping[str, Any]] = {
 }
 """Filter of deleted documents: exactly the complement of LIVING."""
 
-MARKS: Final = frozenset({"deletedAt", "isDeleted", "deletedBy"})
+MARKS: Final = frozenset({"deletedAt", "isDeleted", "deletedBy", "deletionId"})
 """Stored fields that delete and restore write, and nothing else may."""
 
 
@@ -41,17 +43,12 @@ class Scope(Enum):
     DELETED = "deleted"
     ALL = "all"
 
-    @property
-    def condition(self) -> Mapping[str, Any]:
-        """The filter that holds for every document in the scope; empty for ALL."""
-        return _CONDITIONS[self]
+    condition: Mapping[str, Any]
+    """The filter that holds for every document in the scope; empty for ALL."""
 
 
-_CONDITIONS: Final[Mapping[Scope, Mapping[str, Any]]] = {
-    Scope.LIVING: LIVING,
-    Scope.DELETED: DELETED,
-    Scope.ALL: {},
-}
+# Attributes, not a table: an Enum's hash is computed in Python, and every query asks.
+Scope.LIVING.condition, Scope.DELETED.condition, Scope.ALL.condition = LIVING, DELETED, {}
 
 
 def living_expression(variable: str) -> dict[str, Any]:
@@ -66,20 +63,21 @@ def living_expression(variable: str) -> dict[str, Any]:
 
 
 def deletion_marks(at: datetime | None = None) -> dict[str, Any]:
-    """The fields a deletion sets: when, that, and by whom (the ambient actor)."""
+    """The fields a deletion sets: when, that, by whom (the ambient actor), and which deletion it was."""
     actor = current_actor()
     moment = at or utc_now()
     return {
         "deletedAt": moment,
         "isDeleted": True,
         "deletedBy": actor.name if actor else None,
+        "deletionId": ObjectId(),
         "updatedAt": moment,
     }
 
 
 def restoration_marks() -> dict[str, Any]:
     """The fields a restoration sets."""
-    return {"deletedAt": None, "isDeleted": False, "deletedBy": None, "updatedAt": utc_now()}
+    return {"deletedAt": None, "isDeleted": False, "deletedBy": None, "deletionId": None, "updatedAt": utc_now()}
 
 
 def is_deleted_document(document: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 
+from docstore.documents.guard.batches import BatchCursor
 from docstore.documents.guard.cursor import GuardedCursor, GuardedRawBatchCursor, guard_cursor
 from docstore.documents.guard.filters import narrow, refuse_scripts, refuse_unknown_options
 from docstore.documents.guard.pipelines import guard_pipeline
@@ -99,12 +100,19 @@ class ReadingCollection(AsyncCollection[Document]):
         refuse_scripts(args[0] if args else kwargs.get("projection"), self.name)
         return guard_cursor(GuardedRawBatchCursor, self, self._narrowed(filter), *args, **kwargs)
 
+    def find_batches(self, filter: Mapping[str, Any] | None = None, **kwargs: Any) -> "GuardedCursor | BatchCursor":
+        """A cursor over batches of bytes of the documents in scope; over documents where the client decrypts them."""
+        if self._raw.database.client.options.auto_encryption_opts is not None:
+            return self.find(filter, **kwargs)
+        kwargs["session"] = ambient_session(kwargs.get("session"))
+        refuse_scripts(kwargs.get("projection"), self.name)
+        return guard_cursor(BatchCursor, self, self._narrowed(filter), **kwargs)
+
     async def find_one(self, filter: Any = None, *args: Any, **kwargs: Any) -> Document | None:
         """The first document in scope that matches; a filter that is no mapping is an `_id`."""
         wanted = filter if filter is None or isinstance(filter, Mapping) else {"_id": filter}
-        async with self.find(wanted, *args, **kwargs) as cursor:
-            async for document in cursor.limit(-1):
-                return document
+        async for document in self.find(wanted, *args, **kwargs).limit(-1):
+            return document  # of one document the server keeps no cursor open
         return None
 
     async def count_documents(

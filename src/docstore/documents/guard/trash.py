@@ -33,8 +33,12 @@ async def restore_matching(
 
     Raises:
         DuplicateKeyError: a living document took a unique value meanwhile.
+        ReferenceViolation: a document refers to what is deleted itself.
     """
     wanted = collection.target(filter).narrowed
+    keeper = collection.writer.keeper
+    if keeper is not None:
+        return await collection.writer.in_transaction(lambda joined: keeper.restore(wanted, status, joined), session)
     old_mark = {"$eq": ["$status", DELETED_STATUS]}
     replacement = "$$REMOVE" if status is None else status
     update = [{"$set": {**restoration_marks(), "status": {"$cond": [old_mark, replacement, "$status"]}}}]
@@ -59,6 +63,7 @@ async def purge_matching(
 
     Raises:
         ValueError: the reason is empty.
+        ReferenceViolation: a living document refers to one of them.
     """
     if not reason.strip():
         raise ValueError("purge needs a reason, such as purge(reason='erasure request 1234'): it cannot be undone")
@@ -66,6 +71,8 @@ async def purge_matching(
 
     async def remove(joined: Session) -> int:
         ids = [document["_id"] async for document in collection.raw.find(narrowed, {"_id": 1}, session=joined)]
+        if collection.writer.spreads_deletion and collection.writer.keeper is not None and joined is not None:
+            await collection.writer.keeper.before_purge(ids, joined)
         removed = 0
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
@@ -74,7 +81,7 @@ async def purge_matching(
             await collection.writer.follow_up(ChangeKind.PURGE, batch, before=before, reason=reason)
         return removed
 
-    if collection.writer.observed:
+    if collection.writer.observed or collection.writer.spreads_deletion:
         count = await collection.writer.in_transaction(remove, session)
     else:
         count = await remove(ambient_session(session))

@@ -111,11 +111,11 @@ def check_marks(values: Mapping[str, Any], collection: str, what: str, *, living
 
 def _is_harmless_status(value: Any, *, living: bool) -> bool:
     # An expression of an update pipeline could compute the mark; in the trash, any status could take it away.
-    if not living or isinstance(value, Mapping) or value == DELETED_STATUS:
-        return False
+    if isinstance(value, str):
+        return living and value != DELETED_STATUS and not value.startswith("$")
     if isinstance(value, list | tuple):
-        return DELETED_STATUS not in value
-    return not (isinstance(value, str) and value.startswith("$"))
+        return living and DELETED_STATUS not in value
+    return living and not isinstance(value, Mapping)
 
 
 def _plainly_unmarked(values: Mapping[str, Any], *, living: bool) -> bool:

@@ -1,6 +1,7 @@
 """How a guarded write runs: plainly where nothing follows from it, else in a transaction with what follows."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from docstore.documents.changes import Change, ChangeKind
 from docstore.documents.guard.filters import conjunction
 from docstore.documents.guard.policy import GuardRegistry, Policy
 from docstore.documents.guard.predicate import DELETED
+from docstore.documents.guard.references import ReferenceKeeper, ReferenceWrite
 from docstore.documents.transactions import (
     ambient_session,
     current_transaction,
@@ -55,13 +57,33 @@ class Writer:
         self._registry = registry
 
     @property
+    def raw(self) -> AsyncCollection[Document]:
+        """The plain collection."""
+        return self._raw
+
+    @property
     def _policy(self) -> Policy:
         return self._registry.policy(self._raw.name)
 
     @property
     def observed(self) -> bool:
         """Whether something follows from a write to this collection."""
-        return bool(self._policy.hooks)
+        return self._policy.observed
+
+    @property
+    def marks(self) -> bool:
+        """Whether a delete here marks."""
+        return self._policy.soft_delete
+
+    @property
+    def keeper(self) -> ReferenceKeeper | None:
+        """Keeps the references from and to this collection whole, where there are any."""
+        return self._policy.keeper
+
+    @property
+    def spreads_deletion(self) -> bool:
+        """Whether a deletion here concerns documents that refer to the deleted."""
+        return self.keeper is not None and self.keeper.is_referred_to
 
     def counted(self, update: Any) -> Any:
         """A stamped update as it will run: where documents are versioned, it counts the version up."""
@@ -71,12 +93,15 @@ class Writer:
         self, write: Callable[[Session], Awaitable[R]], documents: Sequence[Document], session: Session
     ) -> R:
         """Run an insert of `documents`, to which the driver gives their ids, and what follows from it."""
-        if not self.observed:
+        keeper = self.keeper if self.keeper is not None and self.keeper.refers(documents) else None
+        if not self.observed and keeper is None:
             return await write(ambient_session(session))
 
         async def work(joined: AsyncClientSession) -> R:
+            if keeper is not None:
+                await keeper.check_insert(documents, joined)
             result = await write(joined)
-            for batch in _batches(documents):
+            for batch in batches(documents):
                 images = {document["_id"]: document for document in batch}
                 await self.follow_up(ChangeKind.INSERT, list(images), after=images)
             return result
@@ -98,9 +123,11 @@ class Writer:
 
         Raises:
             DeletedDocument: an upsert matches only deleted documents, so it would make a second one.
+            ReferenceViolation: it makes a document refer to what is not there.
         """
         run = self._raw.update_many if many else self._raw.update_one
         counted = self.counted(update)
+        checked = self._reference_write(update, upsert=upsert)
 
         async def write(aim: Target, joined: Session) -> UpdateResult:
             result = await run(aim.narrowed, counted, session=joined, **options)
@@ -110,18 +137,26 @@ class Writer:
             return result
 
         if not self._policy.is_news(update):
-            return await write(target, ambient_session(session))
+            if checked is None:
+                return await write(target, ambient_session(session))
+            if not many and (same := _with_same_references(target, checked)) is not None:
+                result = await write(same, ambient_session(session))
+                if result.matched_count:
+                    return result
 
         async def work(joined: AsyncClientSession) -> UpdateResult:
-            ids = await self._matching_ids(target, joined, options, many=many)
+            if checked is not None and self.keeper is not None:
+                await self.keeper.check_update(checked, target.narrowed, joined)
+            ids = await self.matching_ids(target, joined, options, many=many)
             if not ids:
                 result = await write(target, joined)
                 await self._follow_insert(result.upserted_id, joined)
                 return result
             total = {"n": 0, "nModified": 0}
-            for batch in _batches(ids):
-                before = await self.images(batch, joined)
-                result = await write(target.only(batch), joined)
+            for batch in batches(ids):
+                async with self._checking(checked, batch, joined):
+                    before = await self.images(batch, joined)
+                    result = await write(target.only(batch), joined)
                 await self.follow_up(kind, batch, before=before, after=await self.images(batch, joined))
                 total = {
                     "n": total["n"] + result.matched_count,
@@ -148,6 +183,7 @@ class Writer:
         """
         run = self._raw.find_one_and_update
         counted = self.counted(update)
+        checked = self._reference_write(update, upsert=upsert)
 
         async def write(aim: Target, joined: Session) -> Document | None:
             found = await run(aim.narrowed, counted, session=joined, **options)
@@ -156,15 +192,18 @@ class Writer:
                 found = await run(aim.narrowed, counted, upsert=True, session=joined, **options)
             return found
 
-        if not self._policy.is_news(update):
+        if not self._policy.is_news(update) and checked is None:
             return await write(target, ambient_session(session))
 
         async def work(joined: AsyncClientSession) -> Document | None:
-            ids = await self._matching_ids(target, joined, options, many=False)
+            if checked is not None and self.keeper is not None:
+                await self.keeper.check_update(checked, target.narrowed, joined)
+            ids = await self.matching_ids(target, joined, options, many=False)
             if not ids:
                 return await self._find_and_insert(target, update, joined, options) if upsert else None
-            before = await self.images(ids, joined)
-            found = await write(target.only(ids), joined)
+            async with self._checking(checked, ids, joined):
+                before = await self.images(ids, joined)
+                found = await write(target.only(ids), joined)
             await self.follow_up(kind, ids, before=before, after=await self.images(ids, joined))
             return found
 
@@ -177,9 +216,9 @@ class Writer:
             return await run(target.narrowed, session=ambient_session(session), **options)
 
         async def work(joined: AsyncClientSession) -> DeleteResult:
-            ids = await self._matching_ids(target, joined, options, many=many)
+            ids = await self.matching_ids(target, joined, options, many=many)
             removed = 0
-            for batch in _batches(ids):
+            for batch in batches(ids):
                 before = await self.images(batch, joined)
                 result = await self._raw.delete_many({"_id": {"$in": list(batch)}}, session=joined)
                 removed += result.deleted_count
@@ -194,7 +233,7 @@ class Writer:
             return await self._raw.find_one_and_delete(target.narrowed, session=ambient_session(session), **options)
 
         async def work(joined: AsyncClientSession) -> Document | None:
-            ids = await self._matching_ids(target, joined, options, many=False)
+            ids = await self.matching_ids(target, joined, options, many=False)
             before = await self.images(ids, joined)
             found = await self._raw.find_one_and_delete(target.only(ids).narrowed, session=joined, **options)
             await self.follow_up(ChangeKind.DELETE, ids, before=before)
@@ -250,8 +289,9 @@ class Writer:
         if not ids:
             return
         change = Change(self._raw.name, kind, tuple(ids), before or {}, after or {}, reason)
-        for hook in self._policy.hooks:
-            await hook(change)
+        with _taking_back():
+            for hook in (*self._policy.hooks, *self._policy.reactions):
+                await hook(change)
 
     async def _find_and_insert(
         self, target: Target, update: Any, session: AsyncClientSession, options: Mapping[str, Any]
@@ -259,14 +299,33 @@ class Writer:
         """The inserting half of an upsert. ``update_one`` tells the new id, whatever the document became."""
         await self.refuse_if_deleted(target.wanted, session, options)
         kept = {name: options[name] for name in ("array_filters", "collation", "hint", "let") if name in options}
-        result = await self._raw.update_one(target.narrowed, update, upsert=True, session=session, **kept)
+        result = await self._raw.update_one(target.narrowed, self.counted(update), upsert=True, session=session, **kept)
         await self._follow_insert(result.upserted_id, session)
         if not options.get("return_document"):
             return None
         return await self._raw.find_one({"_id": result.upserted_id}, options.get("projection"), session=session)
 
-    async def _follow_insert(self, inserted_id: Any, session: Session) -> None:
+    def _reference_write(self, update: Any, *, upsert: bool) -> ReferenceWrite | None:
+        return self.keeper.reference_write(update, upsert=upsert) if self.keeper is not None else None
+
+    @asynccontextmanager
+    async def _checking(
+        self, checked: ReferenceWrite | None, ids: Sequence[Any], session: AsyncClientSession
+    ) -> AsyncIterator[None]:
+        """Around an update whose references are known only once it ran."""
+        if checked is None or not checked.computed or self.keeper is None:
+            yield
+            return
+        before = await self.keeper.references(ids, session)
+        yield
+        with _taking_back():
+            await self.keeper.check_computed(before, ids, session)
+
+    async def _follow_insert(self, inserted_id: Any, session: AsyncClientSession) -> None:
         if inserted_id is not None:
+            if self.keeper is not None:
+                with _taking_back():
+                    await self.keeper.check_computed({}, [inserted_id], session)
             after = await self.images([inserted_id], session)
             await self.follow_up(ChangeKind.INSERT, [inserted_id], after=after)
 
@@ -277,9 +336,10 @@ class Writer:
         cursor = self._raw.find({"_id": {"$in": list(ids)}}, session=session)
         return {document["_id"]: document async for document in cursor}
 
-    async def _matching_ids(
+    async def matching_ids(
         self, target: Target, session: Session, options: Mapping[str, Any], *, many: bool
     ) -> list[Any]:
+        """The ids of the documents a write with these options would reach, in its order."""
         reading = {name: options[name] for name in _READ_OPTIONS if options.get(name) is not None}
         sort = reading.pop("sort", None)
         cursor = self._raw.find(target.narrowed, {"_id": 1}, session=session, limit=0 if many else 1, **reading)
@@ -288,6 +348,27 @@ class Writer:
         return [document["_id"] async for document in cursor]
 
 
-def _batches(items: Sequence[R]) -> Iterator[Sequence[R]]:
-    for start in range(0, len(items), BATCH):
-        yield items[start : start + BATCH]
+@contextmanager
+def _taking_back() -> Iterator[None]:
+    """What fails after a write must take the write back, also where the caller catches the error and goes on."""
+    try:
+        yield
+    except BaseException as error:
+        running = current_transaction()
+        if running is not None:
+            running.doom(error)
+        raise
+
+
+def _with_same_references(target: Target, checked: ReferenceWrite) -> Target | None:
+    """The target if it already has the references that are to be set: then there is nothing to check, and no race."""
+    one = target.wanted.get("_id")
+    if checked.computed or checked.inserts or one is None or isinstance(one, Mapping):
+        return None
+    return Target(target.wanted, conjunction(target.narrowed, checked.values))
+
+
+def batches(items: Sequence[R], size: int = BATCH) -> Iterator[Sequence[R]]:
+    """The items in slices."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

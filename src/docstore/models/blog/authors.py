@@ -2,9 +2,21 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from docstore.documents import Document, Email, Index, NonEmpty, index, unique
+from docstore.documents import (
+    Document,
+    Email,
+    Index,
+    Many,
+    NonEmpty,
+    has_many,
+    index,
+    unique,
+)
+
+if TYPE_CHECKING:
+    from docstore.models.blog.posts import Post
 
 
 class Role(StrEnum):
@@ -24,6 +36,8 @@ class Author(Document):
     email: Email
     image_url: str | None = None
     role: Role = Role.WRITER
+
+    posts: ClassVar[Many["Post"]] = has_many("Post", sort="-created_at", limit=20)
 
     announces: ClassVar[bool] = True
     indexes: ClassVar[Sequence[Index]] = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -11,13 +11,19 @@ from docstore.documents import (
     Index,
     NonEmpty,
     OnDelete,
+    One,
     PydanticObjectId,
     Ref,
     StateMachine,
     StrList,
     UtcDateTime,
+    belongs_to,
     index,
 )
+from docstore.models.blog.authors import Author
+
+if TYPE_CHECKING:
+    from docstore.models.blog.posts import Post
 
 
 class IdeaStatus(StrEnum):
@@ -55,6 +61,9 @@ class Idea(Document):
     target_date: UtcDateTime | None = None
     created_post_id: Annotated[PydanticObjectId | None, Ref("Post", on_delete=OnDelete.SET_NULL)] = None
     author_id: Annotated[PydanticObjectId, Ref("Author", on_delete=OnDelete.RESTRICT)]
+
+    author: ClassVar[One[Author]] = belongs_to("author_id")
+    created_post: ClassVar[One["Post"]] = belongs_to("created_post_id")
 
     states: ClassVar[StateMachine | None] = StateMachine(
         "status",

@@ -9,15 +9,19 @@ from pydantic import AliasChoices, Field
 from docstore.documents import (
     Document,
     Index,
+    Many,
     NonEmpty,
     OnDelete,
+    One,
     PydanticObjectId,
     Ref,
     Slug,
     StateMachine,
     StrList,
     UtcDateTime,
+    belongs_to,
     emit,
+    has_many,
     index,
     run_in_transaction,
     transaction,
@@ -26,7 +30,9 @@ from docstore.documents import (
 )
 from docstore.documents.queries import FindManyDocuments
 from docstore.errors import InvalidTransition, ValidationFailed
+from docstore.models.blog.authors import Author
 from docstore.models.blog.publication import POST_STEPS, ContentType, NewsletterType, PostPublished, PostStatus
+from docstore.models.blog.tags import Tag
 
 _NOT_DELETED: Final = [*(status.value for status in PostStatus if status is not PostStatus.DELETED), None]
 
@@ -76,6 +82,9 @@ class Post(Document):
     unique_opens: int = 0
     broadcast_ids: StrList = Field(default_factory=list)
 
+    author: ClassVar[One[Author]] = belongs_to("author_id")
+    tags: ClassVar[Many[Tag]] = has_many("Tag", through="TagOnPost", sort="slug")
+
     announces: ClassVar[bool] = True
     counters: ClassVar[frozenset[str]] = frozenset(
         {"view_count", "emails_sent", "emails_delivered", "emails_opened", "unique_opens"}
@@ -86,8 +95,9 @@ class Post(Document):
         unique("post_url", where={"status": {"$in": _NOT_DELETED}}),
         # The server cannot prove the rule's condition from a look-up's filter, so look-ups need an index without one.
         index("post_url", serves="a post by its address"),
-        index("status", "content_type", "-publish_date", serves="published posts of a type, newest first"),
-        index("status", "-publish_date", serves="published posts, newest first; scheduled posts that are due"),
+        # With the tie-break of pages, so that a page is read from the index in order.
+        index("status", "content_type", "-publish_date", "-id", serves="published posts of a type, newest first"),
+        index("status", "-publish_date", "-id", serves="published posts, newest first; scheduled posts that are due"),
         index("-publish_date", serves="all posts by date of publication"),
         index("featured", "-publish_date", serves="featured posts, newest first"),
         index("author_id", "-created_at", serves="an author's posts, newest first"),
@@ -102,8 +112,7 @@ class Post(Document):
         wanted: dict[str, Any] = {"status": PostStatus.PUBLISHED.value}
         if content_type is not None:
             wanted["contentType"] = content_type.value
-        query = cls.find(wanted).sort("-publishDate", "-_id")
-        return cast("FindManyDocuments[Self]", query)
+        return cls.find(wanted).sort("-publishDate", "-_id")
 
     async def publish(self) -> Self:
         """Put the post online now; PostPublished is told in the same transaction.

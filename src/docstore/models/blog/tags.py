@@ -1,9 +1,24 @@
 """Tags, and which post carries which."""
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from docstore.documents import Document, Index, OnDelete, PydanticObjectId, Ref, Slug, unique
+from docstore.documents import (
+    Document,
+    Index,
+    Many,
+    OnDelete,
+    One,
+    PydanticObjectId,
+    Ref,
+    Slug,
+    belongs_to,
+    has_many,
+    unique,
+)
+
+if TYPE_CHECKING:
+    from docstore.models.blog.posts import Post
 
 
 class Tag(Document):
@@ -12,6 +27,8 @@ class Tag(Document):
     slug: Slug
     description: str | None = None
     image_url: str | None = None
+
+    posts: ClassVar[Many["Post"]] = has_many("Post", through="TagOnPost", sort="-publish_date", limit=20)
 
     announces: ClassVar[bool] = True
     indexes: ClassVar[Sequence[Index]] = (unique("slug"),)
@@ -22,6 +39,9 @@ class TagOnPost(Document):
 
     post_id: Annotated[PydanticObjectId, Ref("Post", on_delete=OnDelete.CASCADE)]
     tag_id: Annotated[PydanticObjectId, Ref("Tag", on_delete=OnDelete.CASCADE)]
+
+    post: ClassVar[One["Post"]] = belongs_to("post_id")
+    tag: ClassVar[One[Tag]] = belongs_to("tag_id")
 
     announces: ClassVar[bool] = True
     indexes: ClassVar[Sequence[Index]] = (unique("post_id", "tag_id", serves="the tags of a post"),)

@@ -2,20 +2,25 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from docstore.documents import (
     Document,
     Index,
     NonEmpty,
     OnDelete,
+    One,
     PydanticObjectId,
     Ref,
     StateMachine,
     UtcDateTime,
+    belongs_to,
     index,
     utc_now,
 )
+
+if TYPE_CHECKING:
+    from docstore.models.identity import User
 
 
 class MediaType(StrEnum):
@@ -57,6 +62,8 @@ class MediaItem(Document):
     thumbnail_key: str | None = None
     waveform_key: str | None = None
     uploaded_at: UtcDateTime | None = None
+
+    creator: ClassVar[One["User"]] = belongs_to("creator_id")
 
     states: ClassVar[StateMachine | None] = StateMachine(
         "status",

@@ -2,23 +2,31 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from docstore.documents import (
     Document,
     Index,
+    Many,
     NonEmpty,
     OnDelete,
+    One,
     PydanticObjectId,
     Ref,
     Slug,
     UtcDateTime,
+    belongs_to,
+    has_many,
     index,
     unique,
     utc_now,
 )
+
+if TYPE_CHECKING:
+    from docstore.models.identity import User
+    from docstore.models.reviews.accounts import Account
 
 
 class OrgRole(StrEnum):
@@ -48,6 +56,9 @@ class Organization(Document):
     logo_url: str | None = None
     website_url: str | None = None
 
+    members: ClassVar[Many["OrganizationMember"]] = has_many("OrganizationMember", sort="joined_at")
+    accounts: ClassVar[Many["Account"]] = has_many("Account", through="OrganizationAccount", sort="name")
+
     indexes: ClassVar[Sequence[Index]] = (unique("slug"),)
 
 
@@ -61,6 +72,10 @@ class OrganizationMember(Document):
     invited_by: Annotated[PydanticObjectId | None, Ref("User", on_delete=OnDelete.SET_NULL)] = None
     joined_at: UtcDateTime = Field(default_factory=utc_now)
 
+    organization: ClassVar[One[Organization]] = belongs_to("organization_id")
+    user: ClassVar[One["User"]] = belongs_to("user_id")
+    inviter: ClassVar[One["User"]] = belongs_to("invited_by")
+
     indexes: ClassVar[Sequence[Index]] = (
         unique("organization_id", "user_id", serves="whether a user belongs to an organisation"),
         index("user_id", "status", serves="the organisations of a user"),
@@ -73,6 +88,9 @@ class OrganizationAccount(Document):
     organization_id: Annotated[PydanticObjectId, Ref("Organization", on_delete=OnDelete.CASCADE)]
     account_id: Annotated[PydanticObjectId, Ref("Account", on_delete=OnDelete.CASCADE)]
     added_at: UtcDateTime = Field(default_factory=utc_now)
+
+    organization: ClassVar[One[Organization]] = belongs_to("organization_id")
+    account: ClassVar[One["Account"]] = belongs_to("account_id")
 
     indexes: ClassVar[Sequence[Index]] = (
         unique("organization_id", "account_id", serves="the accounts of an organisation"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
@@ -11,17 +11,27 @@ from docstore.documents import (
     Index,
     NonEmpty,
     OnDelete,
+    One,
     PydanticObjectId,
     Ref,
     Slug,
     StateMachine,
+    Trigger,
     UtcDateTime,
+    assign_fields,
+    became_null,
+    belongs_to,
     heeds_context_alone,
     index,
     is_stored,
     unique,
     utc_now,
 )
+from docstore.models.content.media import MediaItem
+from docstore.models.content.organizations import Organization
+
+if TYPE_CHECKING:
+    from docstore.models.identity import User
 
 
 class ContentKind(StrEnum):
@@ -51,6 +61,16 @@ Cents = Annotated[int, AfterValidator(_check_price), Field(json_schema_extra={"m
 """A price in hundredths of the currency; never negative."""
 
 
+unpublish_content_on_org_delete: Final = Trigger(
+    name="unpublish_content_on_org_delete",
+    collection="Content",
+    condition=became_null("organization_id"),
+    action=assign_fields(status=ContentStatus.DRAFT, published_at=None),
+    description="When a piece of content loses its organisation, it becomes a draft and loses its date of publication.",
+    reason="What was published on an organisation's page must not show up on its creator's personal page by itself.",
+)
+
+
 class Content(Document):
     """A piece offered on an organisation's page or, without one, on its creator's.
 
@@ -72,6 +92,12 @@ class Content(Document):
     view_count: int = 0
     purchase_count: int = 0
 
+    creator: ClassVar[One["User"]] = belongs_to("creator_id")
+    organization: ClassVar[One[Organization]] = belongs_to("organization_id")
+    media_item: ClassVar[One[MediaItem]] = belongs_to("media_item_id")
+
+    counters: ClassVar[frozenset[str]] = frozenset({"view_count", "purchase_count"})
+    triggers: ClassVar[Sequence[Trigger]] = (unpublish_content_on_org_delete,)
     states: ClassVar[StateMachine | None] = StateMachine(
         "status",
         {

@@ -2,11 +2,26 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from docstore.documents import Document, Index, Json, NonEmpty, UtcDateTime, index, unique
+from docstore.documents import (
+    Document,
+    Index,
+    Json,
+    Many,
+    NonEmpty,
+    UtcDateTime,
+    has_many,
+    index,
+    unique,
+)
+
+if TYPE_CHECKING:
+    from docstore.models.reviews.categories import Category
+    from docstore.models.reviews.creators import YouTubeVideo
+    from docstore.models.reviews.reviews import Review
 
 
 class Platform(StrEnum):
@@ -59,6 +74,10 @@ class Account(Document):
     last_indexed_at: UtcDateTime | None = None
     video_fetch: bool | None = None
     last_data_refresh: UtcDateTime | None = None
+
+    categories: ClassVar[Many["Category"]] = has_many("Category", through="CategoryMapping", sort="name")
+    reviews: ClassVar[Many["Review"]] = has_many("Review", sort="-created_at", limit=20)
+    videos: ClassVar[Many["YouTubeVideo"]] = has_many("YouTubeVideo", sort="-published_at", limit=20)
 
     announces: ClassVar[bool] = True
     indexes: ClassVar[Sequence[Index]] = (

@@ -1,22 +1,29 @@
 """The tree of categories, and which accounts are filed where."""
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from docstore.documents import (
     Document,
     Index,
+    Many,
     NonEmpty,
     OnDelete,
+    One,
     PydanticObjectId,
     Ref,
     Slug,
     StrList,
+    belongs_to,
+    has_many,
     index,
     unique,
 )
+
+if TYPE_CHECKING:
+    from docstore.models.reviews.accounts import Account
 
 
 class Category(Document):
@@ -30,6 +37,10 @@ class Category(Document):
     parent_id: Annotated[PydanticObjectId | None, Ref("Category", on_delete=OnDelete.RESTRICT)] = None
     popular: bool = False
     depth: int = 0
+
+    parent: ClassVar[One["Category"]] = belongs_to("parent_id")
+    children: ClassVar[Many["Category"]] = has_many("Category", by="parent_id", sort="name")
+    accounts: ClassVar[Many["Account"]] = has_many("Account", through="CategoryMapping", sort="name", limit=20)
 
     announces: ClassVar[bool] = True
     indexes: ClassVar[Sequence[Index]] = (
@@ -46,6 +57,9 @@ class CategoryMapping(Document):
 
     account_id: Annotated[PydanticObjectId, Ref("Account", on_delete=OnDelete.CASCADE)]
     category_id: Annotated[PydanticObjectId, Ref("Category", on_delete=OnDelete.CASCADE)]
+
+    account: ClassVar[One["Account"]] = belongs_to("account_id")
+    category: ClassVar[One[Category]] = belongs_to("category_id")
 
     announces: ClassVar[bool] = True
     indexes: ClassVar[Sequence[Index]] = (unique("account_id", "category_id", serves="the categories of an account"),)

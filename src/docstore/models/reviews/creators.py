@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field
 
@@ -12,15 +12,20 @@ from docstore.documents import (
     Json,
     NonEmpty,
     OnDelete,
+    One,
     PydanticObjectId,
     Ref,
     StateMachine,
     UtcDateTime,
+    belongs_to,
     index,
     unique,
     utc_now,
 )
-from docstore.models.reviews.accounts import Platform
+from docstore.models.reviews.accounts import Account, Platform
+
+if TYPE_CHECKING:
+    from docstore.models.identity import User
 
 
 class ClaimStatus(StrEnum):
@@ -60,6 +65,8 @@ class YouTubeVideo(Document):
     video_published_at: UtcDateTime | None = None
     last_fetched_at: UtcDateTime = Field(default_factory=utc_now)
 
+    account: ClassVar[One[Account]] = belongs_to("account_id")
+
     indexes: ClassVar[Sequence[Index]] = (
         unique("account_id", "video_id", serves="a video of an account by the platform's own id"),
         index("account_id", "-published_at", serves="an account's videos, newest first"),
@@ -77,6 +84,9 @@ class ClaimedAccount(Document):
     verified_at: UtcDateTime | None = None
     verification_method: str | None = None
     status: ClaimStatus = ClaimStatus.PENDING
+
+    user: ClassVar[One["User"]] = belongs_to("user_id")
+    account: ClassVar[One[Account]] = belongs_to("account_id")
 
     states: ClassVar[StateMachine | None] = StateMachine(
         "status",
@@ -118,6 +128,8 @@ class DataRefreshLog(Document):
     completed_at: UtcDateTime | None = None
     error: str | None = None
     data_snapshot: Json | None = None
+
+    account: ClassVar[One[Account]] = belongs_to("account_id")
 
     states: ClassVar[StateMachine | None] = StateMachine(
         "status",

@@ -2,11 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 from pydantic import BeforeValidator
 
-from docstore.documents import Document, Index, OnDelete, PydanticObjectId, Ref, index, unique
+from docstore.documents import (
+    Document,
+    Index,
+    OnDelete,
+    One,
+    PydanticObjectId,
+    Ref,
+    belongs_to,
+    index,
+    unique,
+)
+
+if TYPE_CHECKING:
+    from docstore.models.identity import User
+    from docstore.models.reviews.accounts import Account
+    from docstore.models.reviews.reviews import Comment, Review
 
 
 class VoteType(StrEnum):
@@ -33,6 +48,9 @@ class Vote(Document):
     review_id: Annotated[PydanticObjectId, Ref("Review", on_delete=OnDelete.CASCADE)]
     type: _AnyVoteType
 
+    user: ClassVar[One["User"]] = belongs_to("user_id")
+    review: ClassVar[One["Review"]] = belongs_to("review_id")
+
     indexes: ClassVar[Sequence[Index]] = (
         unique("user_id", "review_id", serves="a user's vote on a review"),
         index("review_id", "type", serves="counting the votes on a review"),
@@ -46,6 +64,9 @@ class CommentVote(Document):
     comment_id: Annotated[PydanticObjectId, Ref("Comment", on_delete=OnDelete.CASCADE)]
     type: _AnyVoteType
 
+    user: ClassVar[One["User"]] = belongs_to("user_id")
+    comment: ClassVar[One["Comment"]] = belongs_to("comment_id")
+
     indexes: ClassVar[Sequence[Index]] = (
         unique("user_id", "comment_id", serves="a user's vote on a comment"),
         index("comment_id", "type", serves="counting the votes on a comment"),
@@ -57,6 +78,9 @@ class SaveToMyList(Document):
 
     user_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
     account_id: Annotated[PydanticObjectId, Ref("Account", on_delete=OnDelete.CASCADE)]
+
+    user: ClassVar[One["User"]] = belongs_to("user_id")
+    account: ClassVar[One["Account"]] = belongs_to("account_id")
 
     indexes: ClassVar[Sequence[Index]] = (
         unique("user_id", "account_id", serves="whether a user saved an account"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, JsonValue, ValidationInfo
 
@@ -13,11 +13,15 @@ from docstore.documents import (
     Event,
     Index,
     Json,
+    Many,
     NonEmpty,
     OnDelete,
+    One,
     PydanticObjectId,
     Ref,
     UtcDateTime,
+    belongs_to,
+    has_many,
     heeds_context_alone,
     index,
     is_stored,
@@ -25,6 +29,10 @@ from docstore.documents import (
 )
 from docstore.documents.filters import In
 from docstore.models.reviews.accounts import Account, Platform
+
+if TYPE_CHECKING:
+    from docstore.models.identity import User
+    from docstore.models.reviews.reactions import CommentVote, Vote
 
 
 class ReviewStatus(StrEnum):
@@ -114,6 +122,11 @@ class Review(Document):
     view_count: int = 0
     last_activity_at: UtcDateTime = Field(default_factory=utc_now)
 
+    author: ClassVar[One["User"]] = belongs_to("author_id")
+    account: ClassVar[One[Account]] = belongs_to("account_id")
+    comments: ClassVar[Many["Comment"]] = has_many("Comment", sort="created_at")
+    votes: ClassVar[Many["Vote"]] = has_many("Vote")
+
     announces: ClassVar[bool] = True
     counters: ClassVar[frozenset[str]] = frozenset({"view_count", "report_count", "last_activity_at"})
     indexes: ClassVar[Sequence[Index]] = (
@@ -164,6 +177,12 @@ class Comment(Document):
     edit_history: Json | None = None
     status: CommentStatus = CommentStatus.PUBLISHED
     report_count: int = 0
+
+    author: ClassVar[One["User"]] = belongs_to("author_id")
+    review: ClassVar[One[Review]] = belongs_to("review_id")
+    reply_to: ClassVar[One["Comment"]] = belongs_to("reply_to_id")
+    replies: ClassVar[Many["Comment"]] = has_many("Comment", by="reply_to_id", sort="created_at")
+    votes: ClassVar[Many["CommentVote"]] = has_many("CommentVote")
 
     indexes: ClassVar[Sequence[Index]] = (
         index("review_id", "status", "created_at", serves="the thread of a review, oldest first"),
