@@ -69,8 +69,8 @@ async def database(settings: Settings) -> AsyncIterator[AsyncDatabase[dict[str, 
 async def bind_models(database: AsyncDatabase[dict[str, Any]]) -> AsyncIterator[Bind]:
     """Bind models to the fresh database, with their declared indexes."""
 
-    async def bind_them(*models: type[Any]) -> GuardedDatabase:
-        guarded = await bind(database, models)
+    async def bind_them(*models: type[Any], **options: Any) -> GuardedDatabase:
+        guarded = await bind(database, models, **options)
         for model in models:
             wanted = [each.to_index_model(model) for each in declared_indexes(model)]
             if wanted:

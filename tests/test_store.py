@@ -195,7 +195,7 @@ class TestEmbedded:
         pids: list[int] = []
         store = Store(Settings(db_method="EMBEDDED"))
 
-        async def fail(database: Any, models: Any) -> None:
+        async def fail(database: Any, models: Any, **options: Any) -> None:
             assert store._servers._own is not None
             pids.extend(store._servers._own.pids.values())
             raise RuntimeError("binding failed")

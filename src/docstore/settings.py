@@ -94,6 +94,8 @@ class Settings(BaseSettings):
     app_name: str = Field("docstore", max_length=128)
     connect_attempts: int = Field(5, ge=1)
     connect_timeout_s: float = Field(15.0, gt=0)
+    strict_filters: bool = True
+    audit: bool = True
 
     redis_url: SecretStr | None = None
     redis_host: str | None = None

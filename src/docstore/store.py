@@ -36,6 +36,7 @@ from docstore.clients import (
     make_kafka_consumer,
 )
 from docstore.documents import DeletionStep, add_event_handler, bind, remove_event_handler, unbind
+from docstore.documents.audit import AUDIT_MODELS
 from docstore.errors import DocstoreError, NotBound
 from docstore.models import ALL
 from docstore.outbox import InboxEntry, Outbox, OutboxEntry
@@ -50,7 +51,7 @@ Database = AsyncDatabase[dict[str, Any]]
 
 _Closer = tuple[Callable[[Settings], object], Callable[[Settings], Awaitable[None]]]
 
-SYSTEM_MODELS: Final = (OutboxEntry, InboxEntry, DeadLetter, DeletionStep)
+SYSTEM_MODELS: Final[tuple[type[Any], ...]] = (OutboxEntry, InboxEntry, DeadLetter, DeletionStep, *AUDIT_MODELS)
 """The rows that mechanisms keep for themselves; every Store binds them."""
 
 _outbox: Final = Outbox()
@@ -213,13 +214,17 @@ class Store:
         if not _open:
             add_event_handler(_outbox)
         _open.append(self)
-        await bind(self.database, self._models)
+        await self._bind()
+
+    async def _bind(self) -> None:
+        settings = self.settings
+        await bind(self.database, self._models, audit=settings.audit, strict_filters=settings.strict_filters)
 
     async def _leave(self) -> None:
         if self in _open:
             _open.remove(self)
         if _open:
-            await bind(_open[-1].database, _open[-1].models)
+            await _open[-1]._bind()
         else:
             remove_event_handler(_outbox)
             unbind(self._models)

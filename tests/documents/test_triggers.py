@@ -230,7 +230,7 @@ async def test_every_kind_of_change_can_be_watched(bind_models: Any) -> None:
     told.clear()
     first = await Watched(name="1").insert()
     await Watched.insert_many([Watched(name="2", friend_id=first.id), Watched(name="3", friend_id=first.id)])
-    await Watched.find({"name": {"$ne": "1"}}).update({"$set": {"name": "4"}})
+    await Watched.find(Watched.name != "1").update({"$set": {"name": "4"}})
     await first.delete()
     await first.restore()
     await Watched.find({"name": "4"}).purge(reason="test")

@@ -8,6 +8,7 @@ import pytest
 
 from docstore.context import acting_as
 from docstore.documents import Event, emit, transaction
+from docstore.documents.filters import In
 from docstore.models import Author, Post, Tag
 from docstore.outbox import EntryStatus, OutboxEntry
 from docstore.store import Store
@@ -71,7 +72,7 @@ async def test_an_event_outside_a_transaction_is_kept_at_once(store: Store) -> N
 
 async def test_a_bulk_write_tells_of_every_document(store: Store) -> None:
     await Tag.insert_many([Tag(slug=f"t{number}") for number in range(25)])
-    await Tag.find({"slug": {"$in": ["t1", "t2"]}}).delete()
+    await Tag.find(In(Tag.slug, ["t1", "t2"])).delete()
     kinds = [row.payload["kind"] for row in await rows("document.changed")]
     assert kinds.count("insert") == 25
     assert kinds.count("delete") == 2

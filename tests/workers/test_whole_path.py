@@ -46,7 +46,7 @@ async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 60) 
 
 async def test_a_published_newsletter_is_delivered(store: Store, members: list[Member], newsletter: Post) -> None:
     async def all_sent() -> bool:
-        return await EmailSend.find({"sentAt": {"$ne": None}}).count() == 1
+        return await EmailSend.find(EmailSend.sent_at != None).count() == 1  # noqa: E711 - the filter
 
     async with running(store, NewsletterWorker(batch=3)):
         await eventually(all_sent)

@@ -22,6 +22,7 @@ from docstore.documents.fields import (
     is_stored,
     utc_now,
 )
+from docstore.documents.filters import trusted
 from docstore.documents.guard.references import DeletionReport
 from docstore.documents.include import (
     Many,
@@ -119,6 +120,7 @@ __all__ = [
     "translated",
     "trigger_names",
     "triggers_for",
+    "trusted",
     "unbind",
     "unique",
     "utc_now",

@@ -17,10 +17,17 @@ class DocumentMeta(_BeanieMeta):
     """Hides Beanie's query expressions while pydantic collects a subclass's fields.
 
     Binding a model puts an expression in place of each field's default (``Post.title == "x"``). Pydantic would take it
-    for the default of the inherited field.
+    for the default of the inherited field. And gives a model that is `versioned` its field.
     """
 
     def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> Any:
+        if namespace.get("versioned") is True and "version" not in namespace.get("__annotations__", {}):
+            # A class variable cannot ask pydantic for a field once the class is made.
+            namespace = {
+                **namespace,
+                "__annotations__": {**namespace.get("__annotations__", {}), "version": int},
+                "version": 0,
+            }
         with _hidden_expressions(bases):
             return super().__new__(mcls, name, bases, namespace, **kwargs)
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
@@ -25,6 +26,8 @@ from docstore.documents.codec import codec_of, is_plain
 from docstore.documents.driver_errors import translated
 from docstore.documents.events import Event
 from docstore.documents.fields import UtcDateTime, is_stored, utc_now
+from docstore.documents.filters.compiling import CompiledFilter
+from docstore.documents.filters.trusted import TrustedFilter, trusted
 from docstore.documents.guard.collection import GuardedCollection
 from docstore.documents.guard.deletes import SoftDeleteResult
 from docstore.documents.guard.predicate import Scope
@@ -39,6 +42,7 @@ from docstore.documents.lifecycle import (
     insert_new,
     known_id,
     move,
+    next_version,
     purge_document,
     restore_document,
     save_document,
@@ -55,6 +59,9 @@ from docstore.documents.trash import TrashDoor
 from docstore.documents.triggers import Trigger, following_triggers
 from docstore.documents.validation import encoded, prepared_to_insert, revalidate
 from docstore.errors import NotBound, NotFound
+
+if TYPE_CHECKING:
+    from docstore.documents.audit.entries import AuditEntry
 
 Session = AsyncClientSession | None
 
@@ -110,6 +117,13 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
     """What happens by itself when a document changes, by any route."""
     sensitive: ClassVar[frozenset[str]] = frozenset()
     """Attributes whose values never show in logs and audit entries."""
+    versioned: ClassVar[bool] = False
+    """Whether a stored `version` counts every write, and a stale copy is not written over a newer one."""
+    if TYPE_CHECKING:
+        version: int = 0
+        """Of versioned models alone: how often the document was written since it was inserted."""
+    audited: ClassVar[bool] = False
+    """Whether every change, by any route, leaves an audit entry in its own transaction."""
 
     page_limit: ClassVar[int] = 1000
     """The most documents that one page may hold."""
@@ -270,9 +284,25 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
             pydantic.ValidationError: a value is no id of this model.
         """
         wanted = [known_id(cls, each) for each in ids]
-        found = await cls.find({"_id": {"$in": list(dict.fromkeys(wanted))}}, session=session).to_list()
+        found = await cls.find(trusted({"_id": {"$in": list(dict.fromkeys(wanted))}}), session=session).to_list()
         by_id = {document.id: document for document in found}
         return [by_id[each] for each in wanted if each in by_id]
+
+    @classmethod
+    async def distinct(
+        cls, key: Any, filter: Mapping[str, Any] | None = None, session: Session = None, **kwargs: Any
+    ) -> list[Any]:
+        """The distinct values of a field among the documents that match."""
+        found: list[Any] = await cls.find(filter or {}).distinct(key, session=session, **kwargs)
+        return found
+
+    @classmethod
+    def _add_class_id_filter(cls, args: tuple[Any, ...], with_children: bool = False) -> tuple[Any, ...]:
+        # Beanie adds its own condition for inherited documents, unless the caller's names the class. The caller's is
+        # not judged yet, so only our own filters are asked.
+        known = tuple(each for each in args if isinstance(each, TrustedFilter | CompiledFilter))
+        own: tuple[Any, ...] = super()._add_class_id_filter(known, with_children)
+        return (*args, *(trusted(each) for each in own[len(known) :]))
 
     # Writes
 
@@ -473,6 +503,34 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
             await move(self, state, changes)
         return self
 
+    # What the audit log tells
+
+    async def history(self) -> "list[AuditEntry]":
+        """The audit entries of this document, oldest first: who, when, what changed.
+
+        Raises:
+            RefusedOperation: the model is not audited.
+            NotBound: the Store keeps no audit log.
+        """
+        from docstore.documents.audit.history import history_of
+
+        return await history_of(self)
+
+    async def as_of(self, moment: datetime) -> Self | None:
+        """This document as it was at an instant; None when it was not there yet.
+
+        The result is a copy, not meant to be saved. Counters are as they are now, sensitive values that changed since
+        are left out; neither is in the log.
+
+        Raises:
+            NotFound: it was purged, or retention removed the entries that would tell.
+            RefusedOperation, NotBound: as `history`.
+        """
+        from docstore.documents.audit.history import state_at
+
+        past: Self | None = await state_at(self, moment)
+        return past
+
     # Inner workings, used by the modules beside this one
 
     def _stamp_new(self) -> None:
@@ -534,6 +592,8 @@ class Document(StoredDocument):
     deletion_id: PydanticObjectId | None = None
     """What all that one deletion took has in common."""
 
+    audited: ClassVar[bool] = True
+
     deleted: ClassVar[TrashDoor] = TrashDoor(Scope.DELETED)
     """The deleted documents alone: `Post.deleted.find(...)`."""
     with_deleted: ClassVar[TrashDoor] = TrashDoor(Scope.ALL)
@@ -569,7 +629,8 @@ class Document(StoredDocument):
         if isinstance(result, SoftDeleteResult) and result.deleted_count and result.marks:
             marks = result.marks
             taken_over = {"deleted_by": marks["deletedBy"], "deletion_id": marks["deletionId"], "is_deleted": True}
-            assign(self, {"deleted_at": marks["deletedAt"], "updated_at": marks["updatedAt"], **taken_over})
+            taken_over |= {"deleted_at": marks["deletedAt"], "updated_at": marks["updatedAt"]}
+            assign(self, taken_over | next_version(self))
         return result
 
     async def restore(self, *, session: Session = None) -> Self:
@@ -591,6 +652,21 @@ class Document(StoredDocument):
             NotFound: there is no such document.
         """
         await purge_document(self, reason, session)
+
+    async def revert(self, entry: "AuditEntry") -> Self:
+        """Undo one change of this document, as a new change: its fields become again what they were before.
+
+        A deletion is undone by restoring, a restoration by deleting; an insert by going back to what was inserted.
+
+        Raises:
+            StaleDocument: what the entry changed was changed again since; names the fields.
+            ValidationFailed: it is another document's entry, or the log keeps no values of it.
+            RefusedOperation, NotBound: as `history`; also for a purge.
+        """
+        from docstore.documents.audit.history import revert
+
+        await revert(self, entry)
+        return self
 
     @classmethod
     def _status_after_restore(cls) -> str | None:

@@ -1,12 +1,16 @@
 """Binding models to a database: Beanie's initialisation, on guarded handles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import beanie
 from beanie.odm.queries.find import FindMany
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import CollectionInvalid
 
+from docstore.documents.audit.entries import AUDIT_MODELS
+from docstore.documents.audit.recording import Auditor
 from docstore.documents.base import StoredDocument
 from docstore.documents.changes import Change
 from docstore.documents.events import emit
@@ -20,7 +24,12 @@ from docstore.errors import SettingsError
 
 
 async def bind(
-    database: AsyncDatabase[dict[str, Any]], models: Sequence[type[Any]], *, cursor_key: bytes | None = None
+    database: AsyncDatabase[dict[str, Any]],
+    models: Sequence[type[Any]],
+    *,
+    audit: bool = True,
+    cursor_key: bytes | None = None,
+    strict_filters: bool = True,
 ) -> GuardedDatabase:
     """Bind `models` to `database`, for this process: from now on their queries run there, guarded.
 
@@ -29,6 +38,9 @@ async def bind(
     Args:
         database: a plain PyMongo database.
         models: Document and SystemDocument classes; Beanie's views and unions are guarded too.
+        audit: keep an entry of every change of models that are `audited`, in its transaction; binds `AUDIT_MODELS` too.
+        strict_filters: refuse operators in plain filters and unknown field names; False for code on its way from
+            Beanie. Typed expressions are checked either way.
         cursor_key: signs the cursors of pages, so that none can be forged; the same in every process that reads
             them. Without one a cursor carries a checksum.
 
@@ -39,34 +51,50 @@ async def bind(
         SettingsError: a model asks for Beanie's query cache, which would keep deleted documents; a reference that
             cannot be null has the rule SET_NULL; two triggers have the same name.
     """
+    audited = [model for model in models if audit and getattr(model, "audited", False)]
+    if audited:
+        models = (*models, *(each for each in AUDIT_MODELS if each not in models))
     for model in models:
         _check(model)
         _adjust(model)
     check_triggers(models)
     if DeletionStep not in models:
         models = [*models, DeletionStep]
-    registry = GuardRegistry(database.name, {model.__name__: model for model in models}, cursor_key or None)
+    by_name = {model.__name__: model for model in models}
+    registry = GuardRegistry(database.name, by_name, cursor_key or None, strict_filters=strict_filters)
     guarded = GuardedDatabase(database, registry)
     await beanie.init_beanie(database=guarded, document_models=list(models), skip_indexes=True)
     documents = [model for model in models if issubclass(model, beanie.Document)]
+    auditors = _auditors(audited)
     for model in documents:
         if not _inherits_collection(model, documents):
-            registry.register(model.get_collection_name(), _policy(model))
+            registry.register(model.get_collection_name(), _policy(model, auditors))
     _keep_references(database, registry, documents)
     for model in models:
         if issubclass(model, beanie.View):
             await _renew_view(guarded, model)
+    if audited:
+        await _create_missing(database, [model.get_collection_name() for model in AUDIT_MODELS])
     use_client(database.client)
     return guarded
 
 
 def unbind(models: Sequence[type[Any]]) -> None:
     """Forget the database of `models`: from now on their queries raise NotBound."""
-    bound: tuple[type[Any], ...] = (*models, DeletionStep)
+    bound: list[type[Any]] = [*models, DeletionStep, *AUDIT_MODELS]
     for model in bound:
         if issubclass(model, StoredDocument) and "_document_settings" in vars(model):
             del model._document_settings
     use_client(None)
+
+
+async def _create_missing(database: AsyncDatabase[dict[str, Any]], names: Sequence[str]) -> None:
+    # Every write adds to them inside its transaction, and two transactions cannot both create a collection.
+    known = await database.list_collection_names(filter={"name": {"$in": list(names)}})
+    for name in names:
+        if name not in known:
+            with suppress(CollectionInvalid):  # another process was quicker
+                await database.create_collection(name)
 
 
 def _keep_references(
@@ -79,16 +107,29 @@ def _keep_references(
             registry.keep(name, CollectionKeeper(bound, name))
 
 
-def _policy(model: type[Any]) -> Policy:
+def _policy(model: type[Any], auditors: Mapping[str, Auditor]) -> Policy:
     if not issubclass(model, StoredDocument):
         return Policy()
+    hooks: list[Hook] = [_announcer(model)] if model.announces else []
+    auditor = auditors.get(model.get_collection_name())
+    if auditor is not None:
+        hooks.append(auditor)
     return Policy(
         soft_delete=model.soft_delete,
-        hooks=(_announcer(model),) if model.announces else (),
-        images=bool(model.triggers),
+        hooks=tuple(hooks),
+        images=auditor is not None or bool(model.triggers),
         reactions=(trigger_hook(model),) if model.triggers else (),
         counters=frozenset(model.stored_name(name) for name in model.counters),
+        versioned=model.versioned,
     )
+
+
+def _auditors(audited: Sequence[type[StoredDocument]]) -> dict[str, Auditor]:
+    """One auditor a collection, whichever models share it."""
+    sharing: dict[str, list[type[StoredDocument]]] = {}
+    for model in audited:
+        sharing.setdefault(model.get_collection_name(), []).append(model)
+    return {name: Auditor(models) for name, models in sharing.items()}
 
 
 def _inherits_collection(model: type[Any], documents: Sequence[type[Any]]) -> bool:

@@ -31,6 +31,7 @@ class Change:
         ids: the documents it touched.
         before: the stored documents as they were, by id; only where the policy asks for images.
         after: the stored documents as they became, by id; likewise.
+        reason: why, where a reason was asked for: of a purge.
     """
 
     collection: str
@@ -38,6 +39,7 @@ class Change:
     ids: tuple[Any, ...]
     before: Mapping[Any, Image] = field(default_factory=dict)
     after: Mapping[Any, Image] = field(default_factory=dict)
+    reason: str | None = None
 
 
 class DocumentChanged(Event):

@@ -12,6 +12,7 @@ from pymongo.errors import (
     DuplicateKeyError,
     ExecutionTimeout,
     NetworkTimeout,
+    OperationFailure,
     PyMongoError,
     WriteError,
 )
@@ -28,6 +29,7 @@ from docstore.errors import (
 
 DUPLICATE_KEY: Final = 11000
 _FAILED_VALIDATION: Final = 121
+_BAD_PATTERN: Final = frozenset({51091, 51108})
 _INDEX_IN_MESSAGE: Final = re.compile(r"index: (\S+)")
 
 
@@ -61,7 +63,7 @@ def translated(collection: str) -> Iterator[None]:
         raise told from error
 
 
-def duplicate_fields(error: PyMongoError) -> tuple[str, ...]:
+def duplicate_fields(error: BaseException | None) -> tuple[str, ...]:
     """The stored fields of the unique index that a write ran into; empty when the error is of another kind."""
     details = _duplicate_details(error)
     if details is None:
@@ -73,7 +75,7 @@ def duplicate_fields(error: PyMongoError) -> tuple[str, ...]:
     return (found.group(1),) if found else ()
 
 
-def _duplicate_details(error: PyMongoError) -> Mapping[str, Any] | None:
+def _duplicate_details(error: BaseException | None) -> Mapping[str, Any] | None:
     if isinstance(error, DuplicateKeyError):
         return error.details or {}
     if isinstance(error, BulkWriteError):
@@ -96,6 +98,12 @@ def _told(error: PyMongoError, collection: str) -> DocstoreError | None:
         return ValidationFailed(
             f"the database's validator refused the {collection}.",
             hint="Compare the document with the collection's validator.",
+            collection=collection,
+        )
+    if isinstance(error, OperationFailure) and error.code in _BAD_PATTERN:
+        return ValidationFailed(
+            f"the database cannot read a pattern in a filter on {collection}, or its options.",
+            hint="Escape text that is no pattern: RegEx(field, re.escape(text)).",
             collection=collection,
         )
     if isinstance(error, ExecutionTimeout | NetworkTimeout):

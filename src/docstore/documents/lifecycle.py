@@ -24,8 +24,10 @@ from pymongo.errors import DuplicateKeyError
 from docstore.documents.codec import beanie_id, encode_value
 from docstore.documents.driver_errors import duplicate_fields, translated
 from docstore.documents.fields import utc_now
+from docstore.documents.filters.trusted import trusted
 from docstore.documents.guard.predicate import LIVING, MARKS, Scope, is_deleted_document
 from docstore.documents.guard.trash import purge_matching, restore_matching
+from docstore.documents.guard.versions import VERSION, of_version
 from docstore.documents.lazy import parse_now
 from docstore.documents.tracking import changed_fields, forget_with_transaction
 from docstore.documents.transactions import current_transaction
@@ -37,6 +39,7 @@ from docstore.errors import (
     NotFound,
     RestoreConflict,
     StaleDocument,
+    UniqueViolation,
     ValidationFailed,
 )
 
@@ -63,6 +66,11 @@ def assign(document: "StoredDocument", values: Mapping[str, Any]) -> None:
         document._saved_state = {**state, **written}
 
 
+def next_version(document: "StoredDocument") -> dict[str, int]:
+    """What a versioned document's version has become by one write; nothing for others."""
+    return {VERSION: document.version + 1} if type(document).versioned else {}
+
+
 async def insert_new(document: "StoredDocument", session: Session) -> None:
     """Insert a document in one round trip.
 
@@ -83,6 +91,7 @@ async def save_document(document: "StoredDocument", session: Session) -> None:
 
     Raises:
         DeletedDocument: it is in the trash.
+        StaleDocument: it is versioned, and has another version by now.
         UniqueViolation, ValidationFailed: as the names say.
     """
     if document.id is None:
@@ -93,9 +102,14 @@ async def save_document(document: "StoredDocument", session: Session) -> None:
     document.updated_at = utc_now()
     changed[document.stored_name("updated_at")] = document.updated_at
     collection = type(document).get_pymongo_collection()
+    query: dict[str, Any] = {"_id": document.id}
+    if type(document).versioned:
+        query["version"] = of_version(document.version)
     with translated(collection.name):
-        result = await collection.set_fields({"_id": document.id}, changed, session=session)
+        result = await collection.set_fields(query, changed, session=session)
     if result.matched_count:
+        if type(document).versioned:
+            assign(document, next_version(document))
         return
     error = await why_missing(document, session)
     if not isinstance(error, NotFound):
@@ -157,12 +171,14 @@ async def write_update(
     settings = model.get_settings()
     arguments = await _before_update(document, list(expressions), skip_actions or [])
     query: dict[str, Any] = {"_id": document.id if document.id is not None else PydanticObjectId()}
+    if model.versioned and not ignore_revision:
+        query["version"] = trusted({"$in": [0, None]}) if document.version == 0 else document.version
     checks_revision = settings.use_revision and not ignore_revision
     if checks_revision:
         query["revision_id"] = document.revision_id
     if settings.use_revision:
         arguments.append(SetRevisionId(uuid4()))  # type: ignore[no-untyped-call]  # Beanie's
-    update = model.find_one(query, session=session).update(
+    update = model.find_one(trusted(query), session=session).update(
         *arguments,
         response_type=UpdateResponse.NEW_DOCUMENT,
         bulk_writer=bulk_writer,
@@ -171,9 +187,12 @@ async def write_update(
     with translated(model.get_collection_name()):
         try:
             stored: Any = await update
-        except DuplicateKeyError as error:
-            if checks_revision and {"_id", "revision_id"} & set(duplicate_fields(error)):
-                raise _stale(model) from error
+        except UniqueViolation as error:
+            taken = set(duplicate_fields(error.__cause__))
+            if checks_revision and {"_id", "revision_id"} & taken:
+                raise _stale(document) from error.__cause__
+            if model.versioned and "_id" in taken:
+                raise await why_missing(document, session) from error.__cause__
             raise
     if bulk_writer is None:
         if stored is None:
@@ -217,8 +236,8 @@ async def move(document: "StoredDocument", state: StrEnum, changes: Mapping[str,
             raise await why_missing(document, None)
         stored = present.get(model.stored_name(machine.field))
         machine.check(model.__name__, default if stored is None else stored, state)
-        raise _stale(model)
-    assign(document, {name: getattr(judged, name) for name in assigned})
+        raise _stale(document)
+    assign(document, {name: getattr(judged, name) for name in assigned} | next_version(document))
 
 
 async def restore_document(document: "Document", session: Session) -> None:
@@ -246,6 +265,7 @@ async def restore_document(document: "Document", session: Session) -> None:
         "deletion_id",
         "updated_at",
         *(("status",) if hasattr(fresh, "status") else ()),
+        *(("version",) if model.versioned else ()),
     )
     assign(document, {name: getattr(fresh, name) for name in names})
 
@@ -273,7 +293,7 @@ async def why_missing(document: "StoredDocument", session: Session) -> DocumentE
         return NotFound(f"there is no {name} {document.id}.", collection=name)
     if is_deleted_document(stored):
         return DeletedDocument(f"{name} {document.id} is deleted.", hint="restore() it first.", collection=name)
-    return _stale(type(document))
+    return _stale(document, stored)
 
 
 async def _restore_conflict(document: "Document", error: DuplicateKeyError) -> RestoreConflict:
@@ -308,9 +328,13 @@ async def _before_update(document: "StoredDocument", arguments: list[Any], skip:
     return merge_update_expressions(arguments, changed, strategy=strategy) if changed else arguments
 
 
-def _stale(model: type["StoredDocument"]) -> StaleDocument:
+def _stale(document: "StoredDocument", stored: Mapping[str, Any] | None = None) -> StaleDocument:
+    model = type(document)
+    versions = ""
+    if model.versioned and stored is not None:
+        versions = f": this is version {document.version}, the database has version {stored.get(VERSION) or 0}"
     return StaleDocument(
-        f"the {model.__name__} changed since it was read.",
+        f"the {model.__name__} changed since it was read{versions}.",
         hint="Read it again and repeat.",
         collection=model.__name__,
     )

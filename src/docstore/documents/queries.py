@@ -17,7 +17,10 @@ from pymongo.results import UpdateResult
 
 from docstore.documents.driver_errors import MissingDocument, translated
 from docstore.documents.fields import utc_now
+from docstore.documents.filters.queries import JudgedAggregation, JudgedFindMany, JudgedFindOne, JudgedUpdate
 from docstore.documents.guard.trash import purge_matching, restore_matching
+from docstore.documents.guard.versions import of_version
+from docstore.documents.lifecycle import assign, next_version
 from docstore.documents.loading import Loader, load_all, load_each, loader_of
 from docstore.documents.selecting import SelectedMany, SelectedOne
 from docstore.documents.transactions import ambient_session
@@ -39,24 +42,24 @@ class _UpsertCheck:
         return result
 
 
-class UpdateManyDocuments(_UpsertCheck, UpdateMany):
+class UpdateManyStock(_UpsertCheck, UpdateMany):
     """Beanie's update of many documents; its upsert respects the trash."""
 
 
-class UpdateOneDocument(_UpsertCheck, UpdateOne):
+class UpdateOneStock(_UpsertCheck, UpdateOne):
     """Beanie's update of one document; its upsert respects the trash."""
 
 
 class FindManyStock(FindMany[ResultT]):
     """Beanie's own query, for its own documents beside ours."""
 
-    UpdateQueryType = UpdateManyDocuments
+    UpdateQueryType = UpdateManyStock
 
 
 class FindOneStock(FindOne[ResultT]):
     """Beanie's own query, for its own documents beside ours."""
 
-    UpdateQueryType = UpdateOneDocument
+    UpdateQueryType = UpdateOneStock
 
 
 def _loader(query: Any) -> Loader | None:
@@ -76,7 +79,7 @@ def _open(query: Any) -> Any:
     )
 
 
-class AggregateDocuments(AggregationQuery[ResultT]):
+class _ReadAggregation(AggregationQuery[ResultT]):
     """Beanie's aggregation, whose results are read by codecs where they have a class."""
 
     async def to_list(self, length: int | None = None) -> list[ResultT]:
@@ -102,8 +105,6 @@ class AggregateDocuments(AggregationQuery[ResultT]):
 
 class _ReadMany(FindMany[ResultT]):
     """Beanie's query for many documents, read by codecs, with `stream`."""
-
-    AggregationQueryType = AggregateDocuments  # type: ignore[assignment]  # generic over the same results
 
     _loaded: AsyncGenerator[Any, None] | None = None
 
@@ -150,10 +151,35 @@ class _ReadMany(FindMany[ResultT]):
                 yield document
 
 
-class FindManyDocuments(SelectedMany[ResultT], _ReadMany[ResultT], Generic[ResultT]):
-    """Beanie's query for many documents, with pages, relations, values, `stream`, `restore` and `purge`."""
+class _ReadOne(FindOne[ResultT]):
+    """Beanie's query for one document, read by a codec."""
 
-    UpdateQueryType = UpdateManyDocuments
+    def __await__(self) -> Generator[Any, Any, ResultT | None]:
+        loader = _loader(self)
+        if loader is None:
+            return (yield from super().__await__())
+        asked: Any = self._find_one  # untyped in Beanie
+        stored = yield from asked().__await__()
+        return None if stored is None else cast("ResultT", loader.load(stored))
+
+
+class AggregateDocuments(JudgedAggregation, _ReadAggregation[ResultT]):
+    """The aggregation over documents."""
+
+
+class UpdateManyDocuments(JudgedUpdate, UpdateManyStock):
+    """The update of many documents; field names are known ones."""
+
+
+class UpdateOneDocument(JudgedUpdate, UpdateOneStock):
+    """The update of one document; field names are known ones."""
+
+
+class FindManyDocuments(JudgedFindMany, SelectedMany[ResultT], _ReadMany[ResultT], Generic[ResultT]):
+    """The query for many documents: judged, with pages, relations, values, `stream`, `restore` and `purge`."""
+
+    UpdateQueryType: Any = UpdateManyDocuments
+    AggregationQueryType: Any = AggregateDocuments
 
     async def restore(self, session: Session = None) -> int:
         """Bring back the deleted ones among the documents this query matches; returns how many.
@@ -185,22 +211,10 @@ class FindManyDocuments(SelectedMany[ResultT], _ReadMany[ResultT], Generic[Resul
         )
 
 
-class _ReadOne(FindOne[ResultT]):
-    """Beanie's query for one document, read by a codec."""
+class FindOneDocument(JudgedFindOne, SelectedOne[ResultT], _ReadOne[ResultT], Generic[ResultT]):
+    """The query for one document, judged, with relations and values; `replace_one` keeps the fields no model knows."""
 
-    def __await__(self) -> Generator[Any, Any, ResultT | None]:
-        loader = _loader(self)
-        if loader is None:
-            return (yield from super().__await__())
-        asked: Any = self._find_one  # untyped in Beanie
-        stored = yield from asked().__await__()
-        return None if stored is None else cast("ResultT", loader.load(stored))
-
-
-class FindOneDocument(SelectedOne[ResultT], _ReadOne[ResultT], Generic[ResultT]):
-    """Beanie's query for one document, with relations and values; `replace_one` keeps the fields no model knows."""
-
-    UpdateQueryType = UpdateOneDocument
+    UpdateQueryType: Any = UpdateOneDocument
 
     async def replace_one(
         self, document: Any, session: Session = None, bulk_writer: BulkWriter | None = None
@@ -219,8 +233,14 @@ class FindOneDocument(SelectedOne[ResultT], _ReadOne[ResultT], Generic[ResultT])
             bulk_writer.add_operation(model, UpdateOneRequest(self.get_filter_query(), {"$set": fields}))
             return None
         collection = model.get_pymongo_collection()
+        query = self.get_filter_query()
+        own = type(document).versioned and document.id is not None and query.get("_id") == document.id
+        if own:
+            query["version"] = of_version(document.version)
         with translated(collection.name):
-            result: UpdateResult = await collection.set_fields(self.get_filter_query(), fields, session=self.session)
+            result: UpdateResult = await collection.set_fields(query, fields, session=self.session)
+        if result.matched_count and own:
+            assign(document, next_version(document))
         if not result.matched_count:
             raise MissingDocument(f"no living {collection.name} matches.", collection=collection.name)
         return result

@@ -46,6 +46,11 @@ class Trash(Generic[D]):
     def __repr__(self) -> str:
         return f"{self._model.__name__}.{'deleted' if self._scope is Scope.DELETED else 'with_deleted'}"
 
+    @property
+    def model(self) -> type[D]:
+        """The document class."""
+        return self._model
+
     def get_pymongo_collection(self) -> GuardedCollection:
         """The guarded collection in this scope."""
         return self._model.get_pymongo_collection().in_scope(self._scope)
@@ -53,7 +58,7 @@ class Trash(Generic[D]):
     def find(self, *args: Mapping[Any, Any] | bool, **kwargs: Any) -> FindManyDocuments[D]:
         """Query for many documents of the scope; arguments as `Model.find`."""
         query = self._model.find_many(*args, **kwargs)
-        query.document_model = self  # type: ignore[assignment]  # stands in for the model wherever Beanie asks it
+        query.document_model = self  # stands in for the model wherever Beanie asks it
         return query
 
     find_many = find
@@ -67,7 +72,7 @@ class Trash(Generic[D]):
     def find_one(self, *args: Mapping[Any, Any] | bool, **kwargs: Any) -> FindOneDocument[D]:
         """Query for one document of the scope; arguments as `Model.find_one`."""
         query = self._model.find_one(*args, **kwargs)
-        query.document_model = self  # type: ignore[assignment]  # as above
+        query.document_model = self  # as above
         return query
 
     async def get(self, document_id: Any, **kwargs: Any) -> D | None:
@@ -79,8 +84,8 @@ class Trash(Generic[D]):
         return await self.find().count()
 
     async def distinct(self, key: str, filter: Mapping[str, Any] | None = None, **kwargs: Any) -> list[Any]:
-        """The distinct values of a stored field in the scope."""
-        return await self.get_pymongo_collection().distinct(key, filter, **kwargs)
+        """The distinct values of a field in the scope."""
+        return await self.find(filter or {}).distinct(key, **kwargs)
 
     def aggregate(
         self,

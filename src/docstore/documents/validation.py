@@ -19,7 +19,7 @@ from docstore.documents.codec import BAIL, codec_of
 from docstore.documents.fields import utc_now
 from docstore.documents.hydration import lenient_schema
 from docstore.documents.lazy import parse_now
-from docstore.errors import ValidationFailed
+from docstore.errors import RequiredViolation, ValidationFailed
 
 if TYPE_CHECKING:
     from docstore.documents.base import StoredDocument
@@ -111,7 +111,8 @@ def checked(document: "StoredDocument", values: Mapping[str, Any], *, lenient: b
             for each in problems
         )
         first = problems[0]
-        raise ValidationFailed(
+        kind = RequiredViolation if all(_is_absent(model, each) for each in problems) else ValidationFailed
+        raise kind(
             f"{model.__name__} is not valid. {told}.",
             collection=model.__name__,
             field=str(first["loc"][0]) if first["loc"] else None,
@@ -151,3 +152,8 @@ def _look_inside(schema: Any) -> Any:
     if schema.get("type") == "model" and not issubclass(schema["cls"], beanie.Document):
         looked["revalidate_instances"] = "always"
     return looked
+
+
+def _is_absent(model: Any, problem: Any) -> bool:
+    info = model.model_fields.get(str(problem["loc"][0])) if problem["loc"] else None
+    return info is not None and info.is_required() and len(problem["loc"]) == 1 and problem.get("input") is None

@@ -126,17 +126,17 @@ class Session(Document):
     @classmethod
     async def find_by_access_token(cls, token: str) -> Self | None:
         """The living, unexpired session that was given this access token; the token in the clear, not its hash."""
-        return await cls._unexpired("accessToken", token)
+        return await cls._unexpired("access_token", token)
 
     @classmethod
     async def find_by_refresh_token(cls, token: str) -> Self | None:
         """The living, unexpired session that was given this refresh token; the token in the clear, not its hash."""
-        return await cls._unexpired("refreshToken", token)
+        return await cls._unexpired("refresh_token", token)
 
     @classmethod
-    async def _unexpired(cls, field: str, token: str) -> Self | None:
+    async def _unexpired(cls, attribute: str, token: str) -> Self | None:
         # The server removes expired sessions about once a minute; until then the filter keeps them out.
-        return await cls.find_one({field: str(TokenHash.of(token)), "expiresAt": {"$gt": utc_now()}})
+        return await cls.find_one({attribute: TokenHash.of(token)}, cls.expires_at > utc_now())
 
 
 class MagicLink(Document):
@@ -159,7 +159,7 @@ class MagicLink(Document):
     @classmethod
     async def find_by_token(cls, token: str) -> Self | None:
         """The living, unexpired, unused link of this token; the token in the clear, not its hash."""
-        return await cls.find_one({"token": str(TokenHash.of(token)), "usedAt": None, "expiresAt": {"$gt": utc_now()}})
+        return await cls.find_one({"token": TokenHash.of(token), "used_at": None}, cls.expires_at > utc_now())
 
     @classmethod
     async def redeem(cls, token: str) -> Self | None:
@@ -187,6 +187,4 @@ class VerificationToken(Document):
     @classmethod
     async def find_by_value(cls, identifier: str, value: str) -> Self | None:
         """The living, unexpired token of an identifier; `value` in the clear, not its hash."""
-        return await cls.find_one(
-            {"identifier": identifier, "value": str(TokenHash.of(value)), "expiresAt": {"$gt": utc_now()}}
-        )
+        return await cls.find_one({"identifier": identifier, "value": TokenHash.of(value)}, cls.expires_at > utc_now())

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from docstore.documents import utc_now
+from docstore.documents.filters import In
 from docstore.outbox.entries import EntryStatus, OutboxEntry
 
 Row = dict[str, Any]
@@ -52,7 +53,7 @@ async def claim_due(token: str, lease: timedelta, limit: int) -> Claim:
     won = await _leased_ids(heads, token)
     rest = [row["_id"] for head in won for row in heads[head][1:]]
     await _lease(rest, token, until, now)
-    mine = await OutboxEntry.find({"_id": {"$in": [*won, *rest]}, "leaseOwner": token}).to_list()
+    mine = await OutboxEntry.find(In(OutboxEntry.id, [*won, *rest]), OutboxEntry.lease_owner == token).to_list()
     entries = {entry.id: entry for entry in mine}
     # A row that could not be leased ends its group: what is behind it must not overtake it.
     groups = (_leading(heads[head], entries) for head in won)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from docstore.documents.filters import In
 from docstore.models import Account, Category, CategoryMapping, Platform
 from docstore.search.records import Batch, Id, Record, SearchRecord, by_id, instant
 
@@ -17,7 +18,7 @@ async def build(ids: Sequence[Id]) -> Batch:
 
     An account that is gone for good cannot be told from its id any more: the full sync finds its record.
     """
-    known = await Account.with_deleted.find({"_id": {"$in": list(ids)}}).to_list()
+    known = await Account.with_deleted.find(In(Account.id, ids)).to_list()
     living = await by_id(Account, ids)
     categories = await _categories_of(list(living))
     gone = {account.account_id for account in known if account.id not in living and account.account_id}
@@ -74,7 +75,7 @@ def _number(value: JsonValue) -> int | None:
 
 
 async def _categories_of(ids: Sequence[Id]) -> defaultdict[Id, list[str]]:
-    mappings = await CategoryMapping.find({"accountId": {"$in": list(ids)}}).to_list()
+    mappings = await CategoryMapping.find(In(CategoryMapping.account_id, ids)).to_list()
     categories = await by_id(Category, {mapping.category_id for mapping in mappings})
     slugs: defaultdict[Id, list[str]] = defaultdict(list)
     for mapping in mappings:
@@ -89,7 +90,7 @@ async def _with_account_ids(account_ids: Sequence[str]) -> list[Account]:
     if not account_ids:
         return []
     # The platform is named so that the index, which begins with it, serves.
-    named = Account.find({"platform": {"$in": _PLATFORMS}, "accountId": {"$in": list(account_ids)}})
+    named = Account.find(In(Account.platform, _PLATFORMS), In(Account.account_id, account_ids))
     return list(await named.to_list())
 
 
@@ -99,12 +100,12 @@ async def _documents_of(object_ids: Sequence[str]) -> list[Id]:
 
 async def _filed(mapping_ids: Sequence[Id]) -> set[Id]:
     # With the deleted ones: an account that left a category needs its record anew too.
-    mappings = await CategoryMapping.with_deleted.find({"_id": {"$in": list(mapping_ids)}}).to_list()
+    mappings = await CategoryMapping.with_deleted.find(In(CategoryMapping.id, mapping_ids)).to_list()
     return {mapping.account_id for mapping in mappings}
 
 
 async def _filed_under(category_ids: Sequence[Id]) -> set[Id]:
-    mappings = await CategoryMapping.with_deleted.find({"categoryId": {"$in": list(category_ids)}}).to_list()
+    mappings = await CategoryMapping.with_deleted.find(In(CategoryMapping.category_id, category_ids)).to_list()
     return {mapping.account_id for mapping in mappings}
 
 

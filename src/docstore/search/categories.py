@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from docstore.documents.filters import In
 from docstore.models import Category
 from docstore.search.records import Batch, Id, Record, SearchRecord, as_ids, by_id, instant
 
@@ -70,7 +71,7 @@ async def _below(category_ids: Sequence[Id]) -> set[Id]:
     found: set[Id] = set()
     level = set(category_ids)
     while level:
-        children = await Category.find({"parentId": {"$in": list(level)}}).to_list()
+        children = await Category.find(In(Category.parent_id, level)).to_list()
         level = {Id(child.id) for child in children if child.id is not None} - found
         found |= level
     return found

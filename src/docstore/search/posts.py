@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from docstore.documents import Document
+from docstore.documents.filters import In
 from docstore.models import Author, Post, PostStatus, Tag, TagOnPost
 from docstore.search.records import Batch, Id, Record, SearchRecord, as_ids, by_id, instant
 
@@ -34,7 +35,7 @@ def _record(post: Post, author: Author | None, tags: list[str]) -> Record:
 
 
 async def _tags_of(ids: Sequence[Id]) -> defaultdict[Id, list[str]]:
-    links = await TagOnPost.find({"postId": {"$in": list(ids)}}).to_list()
+    links = await TagOnPost.find(In(TagOnPost.post_id, ids)).to_list()
     tags = await by_id(Tag, {link.tag_id for link in links})
     slugs: defaultdict[Id, list[str]] = defaultdict(list)
     for link in links:
@@ -50,17 +51,18 @@ async def _documents_of(object_ids: Sequence[str]) -> list[Id]:
 
 
 async def _tagged(tag_ids: Sequence[Id]) -> set[Id]:
-    return {link.post_id for link in await TagOnPost.with_deleted.find({"tagId": {"$in": list(tag_ids)}}).to_list()}
+    links = await TagOnPost.with_deleted.find(In(TagOnPost.tag_id, tag_ids)).to_list()
+    return {link.post_id for link in links}
 
 
 async def _linked(link_ids: Sequence[Id]) -> set[Id]:
     # With the deleted ones: a post that lost a tag needs its record anew too.
-    links = await TagOnPost.with_deleted.find({"_id": {"$in": list(link_ids)}}).to_list()
+    links = await TagOnPost.with_deleted.find(In(TagOnPost.id, link_ids)).to_list()
     return {link.post_id for link in links}
 
 
 async def _written_by(author_ids: Sequence[Id]) -> set[Id]:
-    posts: list[Document] = list(await Post.find({"authorId": {"$in": list(author_ids)}}).to_list())
+    posts: list[Document] = list(await Post.find(In(Post.author_id, author_ids)).to_list())
     return {Id(post.id) for post in posts if post.id is not None}
 
 

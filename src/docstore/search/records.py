@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import JsonValue
 
 from docstore.documents import Document, PydanticObjectId
+from docstore.documents.filters import In
 
 D = TypeVar("D", bound=Document)
 Id = PydanticObjectId
@@ -64,7 +65,7 @@ def in_batches(values: Collection[Any], size: int = BATCH) -> Iterator[list[Any]
 
 async def by_id(model: type[D], ids: Collection[Id]) -> dict[Id, D]:
     """The living documents of a model with these ids."""
-    found = await model.find({"_id": {"$in": list(ids)}}).to_list() if ids else []
+    found = await model.find(In(model.id, ids)).to_list() if ids else []
     return {Id(each.id): each for each in found if each.id is not None}
 
 

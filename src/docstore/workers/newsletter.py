@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 from pydantic import JsonValue, ValidationError
 
 from docstore.documents import Event, PydanticObjectId, emit, run_in_transaction, utc_now
+from docstore.documents.filters import In
 from docstore.errors import UniqueViolation
 from docstore.models import (
     EmailRecipient,
@@ -132,7 +133,7 @@ async def recipients_of(post: Post) -> AsyncIterator[Member]:
     e-mail.
     """
     audience = await _audience_of(post)
-    async for member in Member.find({"unsubscribed": {"$in": [False, None]}}):
+    async for member in Member.find(In(Member.unsubscribed, [False, None])):
         if member.email and (audience is None or member.email.lower() in audience):
             yield member
 
@@ -142,7 +143,7 @@ async def _audience_of(post: Post) -> frozenset[str] | None:
     if post.newsletter_type is None:
         return None
     kind = post.newsletter_type.value
-    newsletter = await Newsletter.find_one({"name": {"$in": [kind, kind.lower(), kind.capitalize()]}})
+    newsletter = await Newsletter.find_one(In(Newsletter.name, [kind, kind.lower(), kind.capitalize()]))
     if newsletter is None:
         return None
     rows = [row async for row in NewsletterAudience.find({"newsletterId": newsletter.id})]
@@ -151,7 +152,7 @@ async def _audience_of(post: Post) -> frozenset[str] | None:
     subscribed = [row.user_id for row in rows if row.subscribed]
     emails: set[str] = set()
     for start in range(0, len(subscribed), BATCH):
-        users = User.find({"_id": {"$in": subscribed[start : start + BATCH]}})
+        users = User.find(In(User.id, subscribed[start : start + BATCH]))
         emails |= {user.email.lower() async for user in users if user.email}
     return frozenset(emails)
 
@@ -161,7 +162,7 @@ async def _write_deliveries(post: Post, send: EmailSend, members: Sequence[Membe
 
     async def write() -> None:
         wanted = _deliveries(send, members)
-        there = EmailRecipient.find({"emailSendId": send.id, "email": {"$in": list(wanted)}})
+        there = EmailRecipient.find(EmailRecipient.email_send_id == send.id, In(EmailRecipient.email, list(wanted)))
         for known in await there.to_list():
             wanted.pop(known.email, None)
         if not wanted:

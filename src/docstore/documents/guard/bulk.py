@@ -43,7 +43,7 @@ class _Operation:
     options: Mapping[str, Any] | None = None
     removes: bool = False
 
-    def request(self) -> Any:
+    def request(self, writer: Writer) -> Any:
         """The PyMongo request that runs it."""
         if self.target is None:
             return InsertOne(self.body)
@@ -51,7 +51,7 @@ class _Operation:
         if self.removes:
             return (DeleteMany if self.many else DeleteOne)(dict(self.target.narrowed), **options)
         return (UpdateMany if self.many else UpdateOne)(
-            dict(self.target.narrowed), self.body, upsert=self.upsert, **options
+            dict(self.target.narrowed), writer.counted(self.body), upsert=self.upsert, **options
         )
 
 
@@ -106,7 +106,7 @@ async def _in_runs(
         marks = run[0].kind is ChangeKind.DELETE and not run[0].removes
         await _refuse_duplicating_upsert(collection, writer, run[0], session)
         try:
-            result = await collection.raw.bulk_write([each.request() for each in run], session=session, **options)
+            result = await collection.raw.bulk_write([each.request(writer) for each in run], session=session, **options)
             _add(total, result.bulk_api_result, start, marks=marks)
         except BulkWriteError as error:
             _add(total, error.details or {}, start, marks=marks)

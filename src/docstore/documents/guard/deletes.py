@@ -87,19 +87,22 @@ async def apply(
     changed = 0
     for batch in batches(ids, SLICE):
         before = await writer.images(batch, session)
-        result = await writer.raw.update_many({"_id": {"$in": list(batch)}, **condition}, update, session=session)
+        wanted = {"_id": {"$in": list(batch)}, **condition}
+        result = await writer.raw.update_many(wanted, writer.counted(update), session=session)
         changed += result.modified_count
         await writer.follow_up(kind, batch, before=before, after=await writer.images(batch, session))
     return changed
 
 
-async def erase(writer: Writer, ids: Sequence[Any], session: AsyncClientSession, kind: ChangeKind) -> int:
+async def erase(
+    writer: Writer, ids: Sequence[Any], session: AsyncClientSession, kind: ChangeKind, *, reason: str | None = None
+) -> int:
     """Remove documents for good by id, with what follows from it, but no look at references; returns how many."""
     removed = 0
     for batch in batches(ids, SLICE):
         before = await writer.images(batch, session)
         removed += (await writer.raw.delete_many({"_id": {"$in": list(batch)}}, session=session)).deleted_count
-        await writer.follow_up(kind, batch, before=before)
+        await writer.follow_up(kind, batch, before=before, reason=reason)
     return removed
 
 

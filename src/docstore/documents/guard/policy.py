@@ -7,6 +7,7 @@ from typing import Any
 from docstore.documents.changes import Change
 from docstore.documents.guard.predicate import Scope
 from docstore.documents.guard.references import ReferenceKeeper
+from docstore.documents.guard.versions import count_up
 
 Hook = Callable[[Change], Awaitable[None]]
 """Called with every write to a collection, inside its transaction; raising aborts the write."""
@@ -21,6 +22,7 @@ class Policy:
         hooks: what follows from a write, in order.
         images: whether a hook needs the documents as they were and as they became.
         counters: stored fields whose change alone is nobody's business.
+        versioned: whether every write counts the stored `version` up.
         reactions: hooks that write in their turn; called after all others, so that what caused them is told first.
         keeper: keeps references whole; None where no document here refers or is referred to.
     """
@@ -29,6 +31,7 @@ class Policy:
     hooks: tuple[Hook, ...] = ()
     images: bool = False
     counters: frozenset[str] = frozenset()
+    versioned: bool = False
     reactions: tuple[Hook, ...] = ()
     keeper: ReferenceKeeper | None = None
 
@@ -44,9 +47,14 @@ class Policy:
             hooks=(*self.hooks, *(hook for hook in other.hooks if hook not in self.hooks)),
             images=self.images or other.images,
             counters=self.counters & other.counters,
+            versioned=self.versioned or other.versioned,
             reactions=(*self.reactions, *(hook for hook in other.reactions if hook not in self.reactions)),
             keeper=self.keeper or other.keeper,
         )
+
+    def counted(self, update: Any, collection: str) -> Any:
+        """The update as it will run: where documents are versioned, it counts the version up."""
+        return count_up(update, collection) if self.versioned else update
 
     def is_news(self, update: Any) -> bool:
         """Whether hooks are to be called for an update: not when it moves counters alone."""
@@ -71,12 +79,14 @@ class GuardRegistry:
         models: the bound models by class name: what references and relations name each other by.
         cursor_key: signs the cursors of pages; None where nobody gave one.
         references: the references among the bound models, for those who know them.
+        strict_filters: whether plain filters given to documents' query methods are judged.
     """
 
     database: str
     models: Mapping[str, type[Any]] = field(default_factory=dict)
     cursor_key: bytes | None = field(default=None, repr=False)
     references: object = None
+    strict_filters: bool = True
     _policies: dict[str, Policy] = field(default_factory=dict)
 
     def register(self, name: str, policy: Policy) -> None:

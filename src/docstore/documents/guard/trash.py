@@ -78,7 +78,7 @@ async def purge_matching(
             batch = ids[start : start + BATCH]
             before = await collection.writer.images(batch, joined)
             removed += (await collection.raw.delete_many({"_id": {"$in": batch}}, session=joined)).deleted_count
-            await collection.writer.follow_up(ChangeKind.PURGE, batch, before=before)
+            await collection.writer.follow_up(ChangeKind.PURGE, batch, before=before, reason=reason)
         return removed
 
     if collection.writer.observed or collection.writer.spreads_deletion:

@@ -85,6 +85,10 @@ class Writer:
         """Whether a deletion here concerns documents that refer to the deleted."""
         return self.keeper is not None and self.keeper.is_referred_to
 
+    def counted(self, update: Any) -> Any:
+        """A stamped update as it will run: where documents are versioned, it counts the version up."""
+        return self._policy.counted(update, self._raw.name)
+
     async def insert(
         self, write: Callable[[Session], Awaitable[R]], documents: Sequence[Document], session: Session
     ) -> R:
@@ -122,13 +126,14 @@ class Writer:
             ReferenceViolation: it makes a document refer to what is not there.
         """
         run = self._raw.update_many if many else self._raw.update_one
+        counted = self.counted(update)
         checked = self._reference_write(update, upsert=upsert)
 
         async def write(aim: Target, joined: Session) -> UpdateResult:
-            result = await run(aim.narrowed, update, session=joined, **options)
+            result = await run(aim.narrowed, counted, session=joined, **options)
             if upsert and not result.matched_count:
                 await self.refuse_if_deleted(aim.wanted, joined, options)
-                result = await run(aim.narrowed, update, upsert=True, session=joined, **options)
+                result = await run(aim.narrowed, counted, upsert=True, session=joined, **options)
             return result
 
         if not self._policy.is_news(update):
@@ -177,13 +182,14 @@ class Writer:
             DeletedDocument: an upsert matches only deleted documents, so it would make a second one.
         """
         run = self._raw.find_one_and_update
+        counted = self.counted(update)
         checked = self._reference_write(update, upsert=upsert)
 
         async def write(aim: Target, joined: Session) -> Document | None:
-            found = await run(aim.narrowed, update, session=joined, **options)
+            found = await run(aim.narrowed, counted, session=joined, **options)
             if upsert and found is None:
                 await self.refuse_if_deleted(aim.wanted, joined, options)
-                found = await run(aim.narrowed, update, upsert=True, session=joined, **options)
+                found = await run(aim.narrowed, counted, upsert=True, session=joined, **options)
             return found
 
         if not self._policy.is_news(update) and checked is None:
@@ -277,11 +283,12 @@ class Writer:
         *,
         before: Mapping[Any, Document] | None = None,
         after: Mapping[Any, Document] | None = None,
+        reason: str | None = None,
     ) -> None:
         """Call the hooks for one batch of written documents."""
         if not ids:
             return
-        change = Change(self._raw.name, kind, tuple(ids), before or {}, after or {})
+        change = Change(self._raw.name, kind, tuple(ids), before or {}, after or {}, reason)
         with _taking_back():
             for hook in (*self._policy.hooks, *self._policy.reactions):
                 await hook(change)
@@ -292,7 +299,7 @@ class Writer:
         """The inserting half of an upsert. ``update_one`` tells the new id, whatever the document became."""
         await self.refuse_if_deleted(target.wanted, session, options)
         kept = {name: options[name] for name in ("array_filters", "collation", "hint", "let") if name in options}
-        result = await self._raw.update_one(target.narrowed, update, upsert=True, session=session, **kept)
+        result = await self._raw.update_one(target.narrowed, self.counted(update), upsert=True, session=session, **kept)
         await self._follow_insert(result.upserted_id, session)
         if not options.get("return_document"):
             return None

@@ -42,7 +42,7 @@ async def before_purge(
     asked = {(collection, each) for each in ids}
     along = {node: deletion for node, deletion in gone.items() if node not in asked}
     for source, along_ids in _by_collection(along).items():
-        await erase(bound.writer(source), along_ids, session, ChangeKind.PURGE)
+        await erase(bound.writer(source), along_ids, session, ChangeKind.PURGE, reason="purged with what it refers to")
 
 
 async def _taken_along(

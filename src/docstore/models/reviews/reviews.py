@@ -27,6 +27,7 @@ from docstore.documents import (
     is_stored,
     utc_now,
 )
+from docstore.documents.filters import In
 from docstore.models.reviews.accounts import Account, Platform
 
 if TYPE_CHECKING:
@@ -148,9 +149,9 @@ class Review(Document):
 
 async def _reviews_changed(model: type[Review], change: Change) -> list[ReviewChanged]:
     # With the deleted ones: a deletion moves the rating too, and a cascade deletes the account in the same breath.
-    reviews = await model.with_deleted.find({"_id": {"$in": list(change.ids)}}).to_list()
+    reviews = await model.with_deleted.find(In(model.id, change.ids)).to_list()
     account_ids = list({review.account_id for review in reviews})
-    accounts = {each.id: each for each in await Account.with_deleted.find({"_id": {"$in": account_ids}}).to_list()}
+    accounts = {each.id: each for each in await Account.with_deleted.find(In(Account.id, account_ids)).to_list()}
     return [
         ReviewChanged(
             aggregate_id=review.account_id,

@@ -1,0 +1,112 @@
+"""The difference between two stored documents, and the way back."""
+
+from collections.abc import Collection, Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+from docstore.documents.audit.entries import MASK
+
+Diff = list[dict[str, Any]]
+
+
+def difference(
+    before: Mapping[str, Any], after: Mapping[str, Any], *, ignored: Collection[str] = (), masked: Collection[str] = ()
+) -> Diff:
+    """What changed, as stored: ``{"path": …, "before": …, "after": …}``, each without the side that had no such field.
+
+    Nested documents are compared field by field, lists as a whole. Nulls that come into being are no change.
+
+    Args:
+        ignored: stored fields left out; a nested part is not.
+        masked: dotted paths whose values, and those of everything inside, are replaced.
+    """
+    found: Diff = []
+    for name in dict.fromkeys((*before, *after)):
+        if name != "_id" and name not in ignored:
+            found.extend(_between(str(name), before, after, name))
+    return [_masked(each, masked) for each in found] if masked else found
+
+
+def undo(document: Mapping[str, Any], diff: Diff) -> dict[str, Any]:
+    """The stored document as it was before a diff. A masked value is gone: the field is left out."""
+    past = deepcopy(dict(document))
+    for change in reversed(diff):
+        if "before" in change and change["before"] != MASK and change.get("after") != MASK:
+            _set(past, change["path"], deepcopy(change["before"]))
+        else:
+            _unset(past, change["path"])
+    return past
+
+
+def value_at(document: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """``{"value": …}`` at a dotted path; empty where there is no such field."""
+    *parents, last = path.split(".")
+    place: Any = document
+    for name in parents:
+        place = place.get(name) if isinstance(place, Mapping) else None
+    return {"value": place[last]} if isinstance(place, Mapping) and last in place else {}
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two stored values are the same; 1, 1.0 and true are not."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return _kind(one) is _kind(other) and bool(one == other or (one != one and other != other))
+
+
+def _kind(value: Any) -> type:
+    # BSON's own integers and strings are equal to Python's.
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind
+    return type(value)
+
+
+def _between(path: str, before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
+    if name not in before:
+        if after[name] is not None:
+            yield {"path": path, "after": after[name]}
+        return
+    if name not in after:
+        yield {"path": path, "before": before[name]}
+        return
+    was, became = before[name], after[name]
+    if was is became or same(was, became):
+        return
+    if _is_plain(was) and _is_plain(became):
+        for inner in dict.fromkeys((*was, *became)):
+            yield from _between(f"{path}.{inner}", was, became, inner)
+        return
+    yield {"path": path, "before": was, "after": became}
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a document whose fields can stand in a dotted path."""
+    return isinstance(value, Mapping) and all(name and "." not in name and name[0] != "$" for name in value)
+
+
+def _masked(change: dict[str, Any], masked: Collection[str]) -> dict[str, Any]:
+    path = change["path"]
+    if any(path == each or path.startswith(f"{each}.") or each.startswith(f"{path}.") for each in masked):
+        return {"path": path, **{side: MASK for side in ("before", "after") if change.get(side) is not None}}
+    return change
+
+
+def _set(document: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    place = document
+    for name in parents:
+        place = place.setdefault(name, {})
+    place[last] = value
+
+
+def _unset(document: dict[str, Any], path: str) -> None:
+    *parents, last = path.split(".")
+    place: Any = document
+    for name in parents:
+        place = place.get(name)
+        if not isinstance(place, dict):
+            return
+    place.pop(last, None)

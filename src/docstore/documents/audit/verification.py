@@ -1,0 +1,176 @@
+"""Whether the audit log is whole: no entry altered, none missing, in the middle or at the end."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from docstore.documents.audit.chain import commitment, digest, entry_hash, entry_id, seal_hash
+from docstore.documents.audit.entries import AuditEntry, AuditSeal
+from docstore.documents.changes import ChangeKind
+
+_ORDER: Final = [("collection", 1), ("documentId", 1), ("seq", 1)]
+_LISTED: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class AuditProblem:
+    """What is wrong with the log.
+
+    Args:
+        kind: "altered", "missing", "erased" (values are gone and no purge says why) or "seal".
+        where: the entry's id, or the seal's number.
+        detail: in words.
+    """
+
+    kind: str
+    where: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What a verification found; at most 1,000 problems are listed.
+
+    Args:
+        entries: how many entries were read.
+        documents: how many documents they belong to.
+        seals: how many seals were checked.
+        unsealed: entries since the last seal: of these a missing last one would not be found yet.
+        anchor: the last seal's, to keep elsewhere; None without a seal.
+        problems: empty when the log is whole.
+    """
+
+    entries: int
+    documents: int
+    seals: int
+    unsealed: int
+    anchor: str | None
+    problems: tuple[AuditProblem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the log is whole."""
+        return not self.problems
+
+
+@dataclass
+class _Reading:
+    entries: int = 0
+    documents: int = 0
+    unsealed: int = 0
+    highest_seal: int = 0
+    problems: list[AuditProblem] = field(default_factory=list)
+
+    def tell(self, kind: str, where: object, detail: str) -> None:
+        if len(self.problems) < _LISTED:
+            self.problems.append(AuditProblem(kind, str(where), detail))
+
+
+async def verify_chain(
+    *, collection: str | None = None, document_id: Any = None, key: bytes | None = None, anchors: Sequence[str] = ()
+) -> AuditReport:
+    """Check the audit log, in constant memory.
+
+    Args:
+        collection: only the entries of this collection; seals are checked only when nothing is left out.
+        document_id: only those of this document; together with `collection`.
+        key: the key the seals were made with.
+        anchors: `AuditSeal.anchor` of seals, kept elsewhere: each must still be there.
+    """
+    reading = _Reading()
+    wanted = {name: value for name, value in (("collection", collection), ("documentId", document_id)) if value}
+    await _read_entries(wanted, reading)
+    if wanted:
+        return AuditReport(reading.entries, reading.documents, 0, reading.unsealed, None, tuple(reading.problems))
+    seals = [seal async for seal in AuditSeal.get_pymongo_collection().raw.find({}, sort=[("_id", 1)])]
+    _check_seals(seals, key, reading)
+    await _check_sealed(seals, reading)
+    _check_anchors(seals, anchors, reading)
+    last = f"{seals[-1]['_id']}:{seals[-1]['hash']}" if seals else None
+    return AuditReport(reading.entries, reading.documents, len(seals), reading.unsealed, last, tuple(reading.problems))
+
+
+async def _read_entries(wanted: Mapping[str, Any], reading: _Reading) -> None:
+    before: Mapping[str, Any] | None = None
+    erased: list[str] = []
+    async for entry in AuditEntry.get_pymongo_collection().raw.find(dict(wanted), sort=_ORDER):
+        if before is None or not _same_document(before, entry):
+            _tell_unexplained(erased, reading)
+            before, erased = None, []
+            reading.documents += 1
+        reading.entries += 1
+        reading.unsealed += entry.get("seal") is None
+        reading.highest_seal = max(reading.highest_seal, entry.get("seal") or 0)
+        _check_entry(entry, before, reading)
+        if entry["operation"] == ChangeKind.PURGE:
+            erased.clear()
+        elif entry.get("erased"):
+            erased.append(entry["_id"])
+        before = entry
+    _tell_unexplained(erased, reading)
+
+
+def _check_entry(entry: Mapping[str, Any], before: Mapping[str, Any] | None, reading: _Reading) -> None:
+    name = entry["_id"]
+    if entry_hash(entry) != entry.get("hash"):
+        reading.tell("altered", name, "it does not have the hash of what it says")
+    elif not entry.get("erased") and commitment(entry.get("diff"), entry.get("salt") or b"") != entry["commitment"]:
+        reading.tell("altered", name, "its values are not those it was written with")
+    if name != entry_id(entry["collection"], entry["documentId"], entry["seq"]):
+        reading.tell("altered", name, "its id names another document or place")
+    if before is None:
+        # Retention removes what comes before a sealed entry, and nothing else.
+        if entry["seq"] != 0 and entry.get("seal") is None:
+            reading.tell("missing", name, f"the {entry['seq']} entries before it are gone")
+    elif entry["seq"] != before["seq"] + 1:
+        reading.tell("missing", name, f"between it and number {before['seq']} of this document entries are gone")
+    elif entry["previous"] != before["hash"]:
+        reading.tell("altered", name, "it does not follow the entry before it")
+
+
+def _tell_unexplained(erased: Sequence[str], reading: _Reading) -> None:
+    for name in erased:
+        reading.tell("erased", name, "its values are gone, and no purge of the document says why")
+
+
+def _same_document(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return bool(one["collection"] == other["collection"] and one["documentId"] == other["documentId"])
+
+
+def _check_seals(seals: Sequence[Mapping[str, Any]], key: bytes | None, reading: _Reading) -> None:
+    previous = ""
+    for number, seal in enumerate(seals, start=1):
+        if seal["_id"] != number:
+            reading.tell("seal", number, "this seal is gone")
+            return
+        if seal_hash(seal, key) != seal.get("hash"):
+            reading.tell("seal", number, "it does not have the hash of what it says, or another key made it")
+        elif seal["previous"] != previous:
+            reading.tell("seal", number, "it does not follow the seal before it")
+        previous = seal["hash"]
+    if reading.highest_seal > len(seals):
+        reading.tell("seal", reading.highest_seal, "entries name this seal, and it is gone")
+
+
+async def _check_sealed(seals: Sequence[Mapping[str, Any]], reading: _Reading) -> None:
+    pruned = max((seal["upTo"] for seal in seals if seal["kind"] == "prune"), default=0)
+    entries = AuditEntry.get_pymongo_collection().raw
+    for seal in seals:
+        if seal["kind"] != "seal" or seal["_id"] <= pruned:
+            continue
+        rows = [row async for row in entries.find({"seal": seal["_id"]}, {"hash": 1}, sort=[("_id", 1)])]
+        if len(rows) != seal["entries"]:
+            reading.tell(
+                "missing", f"seal {seal['_id']}", f"of the {seal['entries']} entries under it {len(rows)} are left"
+            )
+        elif digest(row["hash"] for row in rows) != seal["digest"]:
+            reading.tell("altered", f"seal {seal['_id']}", "the entries under it are not those it was made over")
+
+
+def _check_anchors(seals: Sequence[Mapping[str, Any]], anchors: Sequence[str], reading: _Reading) -> None:
+    known = {f"{seal['_id']}:{seal['hash']}" for seal in seals}
+    for anchor in anchors:
+        if anchor not in known:
+            reading.tell(
+                "seal", anchor.partition(":")[0], "the seal of this anchor is gone, or another one stands there"
+            )

@@ -1,0 +1,184 @@
+"""Beanie's typed expressions, each with its values made into what the field stores."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from beanie.odm.operators.find import BaseFindOperator
+from beanie.operators import (
+    GT,
+    GTE,
+    LT,
+    LTE,
+    NE,
+    All,
+    And,
+    ElemMatch,
+    Eq,
+    Exists,
+    In,
+    Nor,
+    Not,
+    NotIn,
+    Or,
+    RegEx,
+    Size,
+    Text,
+)
+from bson import Regex
+
+from docstore.documents.filters.paths import FieldPath, resolve
+from docstore.documents.filters.trusted import TrustedFilter
+from docstore.documents.filters.values import Literally, coercer
+from docstore.errors import UnsafeFilter
+
+if TYPE_CHECKING:
+    from docstore.documents.filters.compiling import Compiler
+
+Compiled = Mapping[Any, Any]
+
+
+def _under(compiler: "Compiler", field: Any, make: Callable[[FieldPath], Any], otherwise: Any) -> Compiled:
+    path = compiler.path(field)
+    if path is None:
+        return {field: otherwise}
+    return {field if str.__str__(field) == path.stored else path.stored: make(path)}
+
+
+def _equal(compiler: "Compiler", given: Eq) -> Compiled:
+    if isinstance(given.other, TrustedFilter):
+        return _under(compiler, given.field, lambda path: given.other, given.other)
+    return _under(compiler, given.field, lambda path: coercer(path).equal_to(given.other), given.other)
+
+
+def _unequal(compiler: "Compiler", given: NE) -> Compiled:
+    # "Has a value" is a sensible question about any field, also about one that may not be null.
+    def make(path: FieldPath) -> Any:
+        return {"$ne": None if given.other is None else coercer(path).compared(given.other)}
+
+    return _under(compiler, given.field, make, {"$ne": given.other})
+
+
+def _compared(compiler: "Compiler", given: GT | GTE | LT | LTE) -> Compiled:
+    operator = given.operator
+    return _under(
+        compiler,
+        given.field,
+        lambda path: {operator: coercer(path).compared(given.other)},
+        {operator: given.other},
+    )
+
+
+def _among(compiler: "Compiler", given: In | All) -> Compiled:
+    operator, values = ("$all", given.values_list) if isinstance(given, All) else ("$in", given.other)
+    return _under(compiler, given.field, lambda path: {operator: coercer(path).among(values)}, {operator: values})
+
+
+def _not_among(compiler: "Compiler", given: NotIn) -> Compiled:
+    def make(path: FieldPath) -> Any:
+        if not isinstance(given.other, list | tuple | set | frozenset):
+            return {"$nin": coercer(path).among(given.other)}
+        some = [each for each in given.other if each is not None]
+        nulls = [None] if len(some) < len(given.other) else []
+        return {"$nin": [*coercer(path).among(some), *nulls]}
+
+    return _under(compiler, given.field, make, {"$nin": given.other})
+
+
+def _pattern(compiler: "Compiler", given: RegEx) -> Compiled:
+    _expect(compiler, given.field, given.pattern, (str, re.Pattern, Regex), "a pattern")
+    _expect(compiler, given.field, given.options, (str, type(None)), "options as text")
+    operators = given.query[given.field]
+    return _under(compiler, given.field, lambda path: operators, operators)
+
+
+def _exists(compiler: "Compiler", given: Exists) -> Compiled:
+    _expect(compiler, given.field, given.value, (bool,), "True or False")
+    return _under(compiler, given.field, lambda path: {"$exists": given.value}, {"$exists": given.value})
+
+
+def _size(compiler: "Compiler", given: Size) -> Compiled:
+    _expect(compiler, given.field, given.num, (int,), "a length")
+    _expect(compiler, given.field, given.num if 0 <= given.num < 2**31 else None, (int,), "a length from 0 on")
+    return _under(compiler, given.field, lambda path: {"$size": given.num}, {"$size": given.num})
+
+
+def _text(compiler: "Compiler", given: Text) -> Compiled:
+    _expect(compiler, "$text", given.search, (str,), "text to search for")
+    _expect(compiler, "$text", given.language, (str, type(None)), "a language's name")
+    return dict(given.query)
+
+
+def _element(compiler: "Compiler", given: ElemMatch) -> Compiled:
+    expression = given.expression
+
+    def make(path: FieldPath) -> Any:
+        if isinstance(expression, TrustedFilter | BaseFindOperator):
+            return {"$elemMatch": dict(expression)}
+        _expect(compiler, given.field, expression, (Mapping,), "conditions on an element")
+        conditions: dict[str, Any] = {}
+        for key, value in expression.items():
+            if str(key).startswith("$"):
+                raise compiler.operator_refused(path, str(key))
+            inner = resolve(compiler.model, f"{path.stored}.{key}")
+            conditions[inner.stored.removeprefix(f"{path.stored}.")] = compiler.under_field(inner, value)
+        return {"$elemMatch": conditions}
+
+    return _under(compiler, given.field, make, {"$elemMatch": expression})
+
+
+def _joined(compiler: "Compiler", given: And | Or) -> Compiled:
+    parts = [compiler.compile(each) for each in given.expressions]
+    return parts[0] if len(parts) == 1 else {given.operator: parts}
+
+
+def _neither(compiler: "Compiler", given: Nor) -> Compiled:
+    return {"$nor": [compiler.compile(each) for each in given.expressions]}
+
+
+def _negated(compiler: "Compiler", given: Not) -> Compiled:
+    compiled = compiler.compile(given.expression)
+    if len(compiled) != 1 or str(next(iter(compiled))).startswith("$"):
+        raise UnsafeFilter(
+            f"Not() on {compiler.model.__name__} takes one condition on one field.",
+            hint="For several conditions write Nor(And(...)).",
+            collection=compiler.model.__name__,
+        )
+    [(field, value)] = compiled.items()
+    is_operators = isinstance(value, Mapping) and any(str(key).startswith("$") for key in value)
+    return {field: {"$not": value if is_operators or isinstance(value, Literally) else {"$eq": value}}}
+
+
+def _expect(compiler: "Compiler", field: Any, value: Any, kinds: tuple[type, ...], expected: str) -> None:
+    if isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds):
+        return
+    name = str.__str__(field)
+    raise UnsafeFilter(
+        f"an operator on {compiler.model.__name__}.{name} is given {type(value).__name__}; what fits is {expected}.",
+        collection=compiler.model.__name__,
+        field=name,
+        value_type=type(value).__name__,
+    )
+
+
+TYPED: Final[Mapping[type, Callable[["Compiler", Any], Compiled]]] = {
+    Eq: _equal,
+    NE: _unequal,
+    GT: _compared,
+    GTE: _compared,
+    LT: _compared,
+    LTE: _compared,
+    In: _among,
+    All: _among,
+    NotIn: _not_among,
+    RegEx: _pattern,
+    Exists: _exists,
+    Size: _size,
+    Text: _text,
+    ElemMatch: _element,
+    And: _joined,
+    Or: _joined,
+    Nor: _neither,
+    Not: _negated,
+}
+"""How each kind of expression is compiled."""
