@@ -76,8 +76,8 @@ class GuardRegistry:
     database: str
     models: Mapping[str, type[Any]] = field(default_factory=dict)
     cursor_key: bytes | None = field(default=None, repr=False)
-    references: object = None
-    _policies: dict[str, Policy] = field(default_factory=dict)
+    references: object = field(default=None, repr=False)
+    _policies: dict[str, Policy] = field(default_factory=dict, repr=False)
 
     def register(self, name: str, policy: Policy) -> None:
         """Set the policy of a collection; of several models on one collection the strictest rule holds."""
