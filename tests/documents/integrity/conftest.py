@@ -89,11 +89,15 @@ class Item(Document):
     crate_id: Annotated[PydanticObjectId, Ref("Crate", on_delete=OnDelete.CASCADE)]
 
 
+class Anthology(Document):
+    book_ids: Annotated[list[PydanticObjectId], Ref("Book", on_delete=OnDelete.CASCADE)]
+
+
 class Loner(Document):
     name: str
 
 
-MODELS = (Writer, Shelf, Book, Chapter, Remark, Sticker, Careless, Crate, Item, Loner)
+MODELS = (Writer, Shelf, Book, Chapter, Remark, Sticker, Careless, Crate, Item, Anthology, Loner)
 
 
 @dataclass
@@ -134,6 +138,7 @@ class Library:
     Careless: type[Careless] = Careless
     Crate: type[Crate] = Crate
     Item: type[Item] = Item
+    Anthology: type[Anthology] = Anthology
     Loner: type[Loner] = Loner
 
     async def content(self) -> dict[str, dict[Any, dict[str, Any]]]:
@@ -164,7 +169,7 @@ async def library(settings: Settings) -> AsyncIterator[Library]:
     uri = settings.mongo_uri.get_secret_value()
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(uri, tz_aware=True, event_listeners=[commands])
     database = client[settings.effective_database_name]
-    await bind(database, MODELS)
+    await bind(database, MODELS, audit=False)
     for model in MODELS:
         wanted = [each.to_index_model(model) for each in declared_indexes(model)]
         if wanted:

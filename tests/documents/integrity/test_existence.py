@@ -319,3 +319,20 @@ async def test_a_driver_session_is_joined(library: Any) -> None:
             await library.Book(title="u", writer_id=NOWHERE).insert(session=session)
         await session.commit_transaction()
     assert await library.Book.count() == 1
+
+
+async def test_each_of_a_list_is_there(library: Any) -> None:
+    books = [(await library.book(title)).id for title in "ab"]
+    with pytest.raises(ReferenceViolation, match=r"book_ids refers to Book 0{24}"):
+        await library.Anthology(book_ids=[*books, NOWHERE]).insert()
+    anthology = await library.Anthology(book_ids=books[:1]).insert()
+    for update in (
+        {"$push": {"bookIds": NOWHERE}},
+        {"$set": {"bookIds": [NOWHERE]}},
+        {"$set": {"bookIds.0": NOWHERE}},
+        {"$addToSet": {"bookIds": {"$each": [NOWHERE]}}},
+    ):
+        with pytest.raises(ReferenceViolation):
+            await anthology.update(update)
+    await anthology.update({"$push": {"bookIds": books[1]}})
+    assert anthology.book_ids == books

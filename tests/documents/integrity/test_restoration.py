@@ -191,3 +191,13 @@ async def test_the_living_stay_as_they_are(library: Any) -> None:
     await book.restore()
     assert await library.Book.find_all().restore() == 0
     assert await library.content() == before
+
+
+async def test_a_list_of_references_goes_and_comes_back_with_each(library: Any) -> None:
+    one, two = await library.book("one"), await library.book("two")
+    anthology = await library.Anthology(book_ids=[one.id, two.id]).insert()
+    before = await library.content()
+    await two.delete()
+    assert not await library.living(anthology)
+    await two.restore()
+    assert await library.content() == before

@@ -85,9 +85,9 @@ class GuardRegistry:
     database: str
     models: Mapping[str, type[Any]] = field(default_factory=dict)
     cursor_key: bytes | None = field(default=None, repr=False)
-    references: object = None
+    references: object = field(default=None, repr=False)
     strict_filters: bool = True
-    _policies: dict[str, Policy] = field(default_factory=dict)
+    _policies: dict[str, Policy] = field(default_factory=dict, repr=False)
 
     def register(self, name: str, policy: Policy) -> None:
         """Set the policy of a collection; of several models on one collection the strictest rule holds."""

@@ -93,9 +93,10 @@ def _is_sound(model: type[Any], reference: Reference) -> bool:
     if reference.on_delete is not OnDelete.SET_NULL:
         return True
     annotation = model.model_fields[reference.attribute].annotation
-    if type(None) in get_args(annotation) and get_origin(annotation) is not list:
+    parts = get_args(annotation)
+    if type(None) in parts and not any(get_origin(part) is list for part in parts):
         return True
     raise SettingsError(
         f"{model.__name__}.{reference.attribute} is to be cleared with its {reference.target}, but cannot be null.",
-        hint=f"Annotate it as PydanticObjectId | None, or choose another rule than {reference.on_delete.name}.",
+        hint="Annotate it as PydanticObjectId | None, or choose another rule than SET_NULL.",
     )
