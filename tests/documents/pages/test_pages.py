@@ -134,7 +134,7 @@ async def test_a_signed_cursor_needs_its_key(settings: Settings, entries: list[E
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(settings.mongo_uri.get_secret_value(), tz_aware=True)
     database = client[settings.effective_database_name]
     unsigned = (await Entry.find().page(2)).next_cursor
-    await bind(database, [Entry], cursor_key=b"one")
+    await bind(database, [Entry], cursor_key=b"signing-key")
     signed = (await Entry.find().page(2)).next_cursor
     assert len((await Entry.find().page(8, after=signed)).items) == 8
     with pytest.raises(InvalidCursor, match="not made here"):
@@ -142,7 +142,7 @@ async def test_a_signed_cursor_needs_its_key(settings: Settings, entries: list[E
     await bind(database, [Entry], cursor_key=b"other")
     with pytest.raises(InvalidCursor, match="not made here"):
         await Entry.find().page(2, after=signed)
-    assert "one" not in repr(Entry.get_pymongo_collection().database.registry)
+    assert "signing-key" not in repr(Entry.get_pymongo_collection().database.registry)
     await client.close()
     use_client(None)
 
@@ -153,8 +153,7 @@ async def test_sorts_that_make_no_pages(entries: list[Entry]) -> None:
         await Entry.find().sort("-parts").page(2)
     with pytest.raises(PageError, match="is sensitive"):
         await Entry.find().sort("secretRank").page(2)
-    with pytest.raises(PageError, match="Its stored name is 'postedAt'"):
-        await Entry.find().sort("-posted_at").page(2)
+    assert (await Entry.find().sort("-posted_at").page(2)).items == (await Entry.find().sort("-postedAt").page(2)).items
     assert (await Entry.find().sort("secretRank").paginate(1, 2)).total == 11
     for query in (Entry.find().limit(3), Entry.find().skip(3)):
         with pytest.raises(PageError, match="sets limit and skip itself"):
