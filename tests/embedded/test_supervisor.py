@@ -65,7 +65,7 @@ def _runs(pid: int) -> bool:
     return " Z " not in status  # a zombie has ended, whoever has yet to collect it
 
 
-def _until(condition: Any, seconds: float = 15) -> bool:
+def _until(condition: Any, seconds: float = 30) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():

@@ -134,7 +134,7 @@ async def test_a_signed_cursor_needs_its_key(settings: Settings, entries: list[E
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(settings.mongo_uri.get_secret_value(), tz_aware=True)
     database = client[settings.effective_database_name]
     unsigned = (await Entry.find().page(2)).next_cursor
-    await bind(database, [Entry], cursor_key=b"signing-key")
+    await bind(database, [Entry], cursor_key=b"a-key-of-this-test")
     signed = (await Entry.find().page(2)).next_cursor
     assert len((await Entry.find().page(8, after=signed)).items) == 8
     with pytest.raises(InvalidCursor, match="not made here"):
@@ -142,7 +142,7 @@ async def test_a_signed_cursor_needs_its_key(settings: Settings, entries: list[E
     await bind(database, [Entry], cursor_key=b"other")
     with pytest.raises(InvalidCursor, match="not made here"):
         await Entry.find().page(2, after=signed)
-    assert "signing-key" not in repr(Entry.get_pymongo_collection().database.registry)
+    assert "a-key-of-this-test" not in repr(Entry.get_pymongo_collection().database.registry)
     await client.close()
     use_client(None)
 
