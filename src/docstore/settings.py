@@ -96,6 +96,7 @@ class Settings(BaseSettings):
     connect_timeout_s: float = Field(15.0, gt=0)
     strict_filters: bool = True
     audit: bool = True
+    audit_key: SecretStr | None = None
 
     redis_url: SecretStr | None = None
     redis_host: str | None = None

@@ -141,9 +141,8 @@ async def test_scale_adds_thousands_with_tags_and_tells_how_far_it_is(store: Sto
 async def test_an_interrupted_scale_is_completed(store: Store) -> None:
     await seed(store, scale=1, only=["TagOnPost"])
     newest = await Post.find_all().sort("-_id").limit(3).to_list()
-    await TagOnPost.find(In(TagOnPost.post_id, [each.id for each in newest])).purge(
-        reason="as if the run had ended here"
-    )
+    links = TagOnPost.find(In(TagOnPost.post_id, [each.id for each in newest]))
+    await links.purge(reason="as if the run had ended here")
 
     await seed(store, scale=1, only=["TagOnPost"])
 

@@ -81,7 +81,7 @@ async def bind(
 
 def unbind(models: Sequence[type[Any]]) -> None:
     """Forget the database of `models`: from now on their queries raise NotBound."""
-    bound: list[type[Any]] = [*models, DeletionStep, *AUDIT_MODELS]
+    bound: tuple[type[Any], ...] = (*models, DeletionStep, *AUDIT_MODELS)
     for model in bound:
         if issubclass(model, StoredDocument) and "_document_settings" in vars(model):
             del model._document_settings

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 from uuid import uuid4
 
 import pytest
@@ -15,7 +15,18 @@ from pydantic import BaseModel, Field, SecretStr
 from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
 from docstore.context import acting_as
-from docstore.documents import Document, Json, PydanticObjectId, SystemDocument, TokenHash, bind, transaction, utc_now
+from docstore.documents import (
+    Document,
+    Json,
+    OnDelete,
+    PydanticObjectId,
+    Ref,
+    SystemDocument,
+    TokenHash,
+    bind,
+    transaction,
+    utc_now,
+)
 from docstore.documents.audit import AuditEntry, FieldChange, verify_chain
 from docstore.documents.guard import writes
 from docstore.errors import DocstoreError, RefusedOperation
@@ -382,4 +393,32 @@ async def test_values_of_every_kind_are_kept_and_hashed_alike() -> None:
     await collection().insert_one(dict(values))
     [entry] = await entries()
     assert entry.changes["id"].after == id
+    assert (await verify_chain()).ok
+
+
+class Shelf(Document):
+    name: str = ""
+
+
+class Volume(Document):
+    shelf_id: Annotated[PydanticObjectId, Ref("Shelf", on_delete=OnDelete.CASCADE)]
+
+
+class Label(Document):
+    shelf_id: Annotated[PydanticObjectId | None, Ref("Shelf", on_delete=OnDelete.SET_NULL)] = None
+
+
+async def test_what_a_deletion_takes_along_is_told_too(bind_models: Callable[..., Awaitable[Any]]) -> None:
+    await bind_models(Shelf, Volume, Label)
+    shelf = await Shelf(name="a").insert()
+    volume = await Volume(shelf_id=shelf.id).insert()
+    label = await Label(shelf_id=shelf.id).insert()
+    with acting_as("user:3"):
+        await shelf.delete()
+    assert [(each.operation, each.actor) for each in (await volume.history())[1:]] == [("delete", "user:3")]
+    nulled = (await label.history())[-1]
+    assert (nulled.operation, sides(nulled.changes["shelfId"])) == ("update", (shelf.id, None))
+    await shelf.restore()
+    assert [each.operation for each in await volume.history()] == ["insert", "delete", "restore"]
+    assert (await label.history())[-1].changes["shelfId"].after == shelf.id
     assert (await verify_chain()).ok
