@@ -97,6 +97,7 @@ class Settings(BaseSettings):
     strict_filters: bool = True
     audit: bool = True
     audit_key: SecretStr | None = None
+    cursor_key: SecretStr | None = None
 
     redis_url: SecretStr | None = None
     redis_host: str | None = None

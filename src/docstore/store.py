@@ -218,7 +218,14 @@ class Store:
 
     async def _bind(self) -> None:
         settings = self.settings
-        await bind(self.database, self._models, audit=settings.audit, strict_filters=settings.strict_filters)
+        key = settings.cursor_key
+        await bind(
+            self.database,
+            self._models,
+            audit=settings.audit,
+            cursor_key=key.get_secret_value().encode() if key is not None else None,
+            strict_filters=settings.strict_filters,
+        )
 
     async def _leave(self) -> None:
         if self in _open:
