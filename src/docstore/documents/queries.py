@@ -1,7 +1,6 @@
 """Beanie's query classes with what the trash and whole-document replacement need."""
 
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -19,7 +18,7 @@ from pymongo.results import UpdateResult
 from docstore.documents.driver_errors import MissingDocument, translated
 from docstore.documents.fields import utc_now
 from docstore.documents.guard.trash import purge_matching, restore_matching
-from docstore.documents.loading import Loader, load_all, load_each, loader_of
+from docstore.documents.loading import Instances, Loader, load_all, loader_of
 from docstore.documents.transactions import ambient_session
 
 ResultT = TypeVar("ResultT", bound=BaseModel)
@@ -106,7 +105,7 @@ class FindManyDocuments(FindMany[ResultT]):
     UpdateQueryType = UpdateManyDocuments
     AggregationQueryType = AggregateDocuments  # type: ignore[assignment]  # generic over the same results
 
-    _loaded: AsyncGenerator[Any, None] | None = None
+    _running: Instances | None = None
 
     async def to_list(self, length: int | None = None) -> list[ResultT]:
         """The documents this query matches, at most `length`."""
@@ -116,14 +115,12 @@ class FindManyDocuments(FindMany[ResultT]):
         return await load_all(_open(self), loader, length)
 
     async def __anext__(self) -> ResultT:
-        if self.cursor is None:
+        if self._running is None and self.cursor is None:
             loader = _loader(self)
-            if loader is not None:
-                self.cursor = _open(self)
-                self._loaded = load_each(self.cursor, loader)
-        if self._loaded is None:
+            self._running = Instances(_open(self), loader) if loader else None
+        if self._running is None:
             return await super().__anext__()
-        return cast("ResultT", await self._loaded.__anext__())
+        return cast("ResultT", await self._running.__anext__())
 
     async def stream(self, batch: int = 1000) -> AsyncGenerator[ResultT, None]:
         """The documents this query matches, any number of them, in constant memory.
@@ -142,9 +139,12 @@ class FindManyDocuments(FindMany[ResultT]):
         loader = _loader(self)
         cursor: Any = _open(self) if loader is not None else await self.get_cursor()
         by_beanie = Loader(partial(parse_obj, self.projection_model, lazy_parse=self.lazy_parse))
-        async with aclosing(load_each(cursor.batch_size(batch), loader or by_beanie)) as documents:
+        documents = Instances(cursor.batch_size(batch), loader or by_beanie)
+        try:
             async for document in documents:
                 yield document
+        finally:
+            await documents.close()
 
     async def restore(self, session: Session = None) -> int:
         """Bring back the deleted ones among the documents this query matches; returns how many.
