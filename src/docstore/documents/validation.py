@@ -9,13 +9,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import beanie
 from beanie.odm.utils.dump import get_dict
 from pydantic import ValidationError
 from pydantic_core import SchemaValidator
 from pydantic_core.core_schema import CoreConfig
 
-from docstore.documents.codec import BAIL, codec_of
+from docstore.documents.codec import BAIL, codec_of, judging_validator
 from docstore.documents.fields import utc_now
 from docstore.documents.hydration import lenient_schema
 from docstore.documents.lazy import parse_now
@@ -137,17 +136,4 @@ def _proven(document: "StoredDocument", *, lenient: bool) -> dict[str, Any] | No
 def _judge(model: Any, lenient: bool) -> SchemaValidator:
     schema = model.__pydantic_core_schema__
     config = CoreConfig(title=model.__name__, hide_input_in_errors=True)
-    # Not pydantic's prebuilt validators: those of nested classes would come back as they were.
-    return SchemaValidator(_look_inside(lenient_schema(schema) if lenient else schema), config, _use_prebuilt=False)
-
-
-def _look_inside(schema: Any) -> Any:
-    # pydantic takes a nested instance as valid for being one; it may have been changed in place since.
-    if isinstance(schema, list | tuple):
-        return type(schema)(_look_inside(each) for each in schema)
-    if not isinstance(schema, dict):
-        return schema
-    looked = {key: _look_inside(each) if key != "serialization" else each for key, each in schema.items()}
-    if schema.get("type") == "model" and not issubclass(schema["cls"], beanie.Document):
-        looked["revalidate_instances"] = "always"
-    return looked
+    return judging_validator(lenient_schema(schema) if lenient else schema, config)
