@@ -169,7 +169,7 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
     @classmethod
     def stored_name(cls, attribute: str) -> str:
         """The stored field of an attribute."""
-        return cls.model_fields[attribute].alias or attribute
+        return cls.__pydantic_fields__[attribute].alias or attribute
 
     @classmethod
     def parse_id(cls, value: Any) -> Any:
@@ -258,8 +258,7 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         """
         forget_with_transaction(self)
         if is_plain(type(self)):
-            await insert_new(self, session)
-            self._save_state()
+            keep_state(self, await insert_new(self, session))
             return self
         revalidate(self, stored=False)
         self._stamp_new()
@@ -309,14 +308,15 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
             ValidationFailed: a value breaks the model's rules; nothing is written.
         """
         forget_with_transaction(self)
+        stored = None
         if is_plain(type(self)) and not kwargs:
-            await save_document(self, session)
+            stored = await save_document(self, session)
         else:
             await self._save_with_actions(
                 session=session, link_rule=link_rule, ignore_revision=ignore_revision, **kwargs
             )
         if session is None or not session.in_transaction or session is ambient_session():
-            self._save_state()  # another's transaction may yet abort: what it wrote would look saved
+            keep_state(self, stored)  # another's transaction may yet abort: what it wrote would look saved
         return self
 
     @validate_self_before

@@ -65,15 +65,16 @@ def prepared_to_insert(document: "StoredDocument", now: datetime | None = None) 
     if created is None or updated is None:
         now = now or utc_now()
         created = created or now
-        _set(document, "created_at", created, fields)
-        _set(document, "updated_at", updated or max(now, created), fields)
+        stamp(document, "created_at", created, fields)
+        stamp(document, "updated_at", updated or max(now, created), fields)
     return fields
 
 
-def _set(document: "StoredDocument", name: str, value: Any, fields: dict[str, Any]) -> None:
+def stamp(document: "StoredDocument", name: str, value: Any, fields: dict[str, Any]) -> None:
+    """Set an attribute to a valid value, and its stored field in `fields` too."""
     document.__dict__[name] = value
     document.__pydantic_fields_set__.add(name)
-    fields[type(document).model_fields[name].alias or name] = value
+    fields[document.stored_name(name)] = value
 
 
 def revalidate(document: "StoredDocument", *, stored: bool) -> None:
@@ -119,14 +120,15 @@ def checked(document: "StoredDocument", values: Mapping[str, Any], *, lenient: b
 
 
 def _proven(document: "StoredDocument", *, lenient: bool) -> dict[str, Any] | None:
-    check = codec_of(type(document)).checked
-    if check is None:
+    codec = codec_of(type(document))
+    if codec.checked is None:
         return None
     try:
-        fields = check(document.__dict__, lenient)
+        fields = codec.checked(document.__dict__, lenient)
         if fields is BAIL:
             return None
-        document.check_rules()
+        if codec.has_rules:
+            document.check_rules()
     except (KeyError, ValueError):  # a field is missing or a rule is broken: pydantic says it properly
         return None
     return fields  # type: ignore[no-any-return]  # a dict, unless BAIL

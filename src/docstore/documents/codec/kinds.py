@@ -106,7 +106,8 @@ class TextShape(Shape):
         return f"type({value}) is not str"
 
     def unsettled(self, value: str, source: Source) -> str:
-        return f"type({value}) is not str or not {source.bind(self.keeps_rule)}({value})"
+        kept = value if self.keeps_rule is bool else f"{source.bind(self.keeps_rule)}({value})"
+        return f"type({value}) is not str or not {kept}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +342,7 @@ def _is_settled_email(value: str) -> bool:
 
 _EXACT: Final[Mapping[str, type]] = {"str": str, "bool": bool}
 _RULES: Final[Mapping[Any, Callable[[str], object]]] = {
-    not_empty: len,
+    not_empty: bool,
     check_slug: is_slug,
     check_email: _is_settled_email,
 }
