@@ -216,7 +216,7 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
     @classmethod
     def stored_name(cls, attribute: str) -> str:
         """The stored field of an attribute."""
-        return cls.model_fields[attribute].alias or attribute
+        return cls.__pydantic_fields__[attribute].alias or attribute
 
     @classmethod
     def parse_id(cls, value: Any) -> Any:

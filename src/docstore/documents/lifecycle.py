@@ -31,7 +31,7 @@ from docstore.documents.guard.versions import VERSION, of_version
 from docstore.documents.lazy import parse_now
 from docstore.documents.tracking import changed_fields, forget_with_transaction
 from docstore.documents.transactions import current_transaction
-from docstore.documents.validation import checked, prepared, prepared_to_insert
+from docstore.documents.validation import checked, prepared, prepared_to_insert, stamp
 from docstore.errors import (
     DeletedDocument,
     DocumentError,
@@ -71,8 +71,8 @@ def next_version(document: "StoredDocument") -> dict[str, int]:
     return {VERSION: document.version + 1} if type(document).versioned else {}
 
 
-async def insert_new(document: "StoredDocument", session: Session) -> None:
-    """Insert a document in one round trip.
+async def insert_new(document: "StoredDocument", session: Session) -> dict[str, Any]:
+    """Insert a document in one round trip; returns what was stored.
 
     Raises:
         UniqueViolation, ValidationFailed: as the names say.
@@ -82,12 +82,16 @@ async def insert_new(document: "StoredDocument", session: Session) -> None:
     with translated(collection.name):
         result = await collection.insert_one(fields, session=session)
     give_id(document, result.inserted_id)
+    return fields
 
 
-async def save_document(document: "StoredDocument", session: Session) -> None:
+async def save_document(document: "StoredDocument", session: Session) -> dict[str, Any]:
     """Write every field the model knows, or those that changed where changes are tracked; no document comes back.
 
     Inserts when there is no such document, living or deleted.
+
+    Returns:
+        The document as it is stored now, but for fields the model does not know.
 
     Raises:
         DeletedDocument: it is in the trash.
@@ -95,12 +99,10 @@ async def save_document(document: "StoredDocument", session: Session) -> None:
         UniqueViolation, ValidationFailed: as the names say.
     """
     if document.id is None:
-        await insert_new(document, session)
-        return
-    fields = fields_to_set(type(document), prepared(document, stored=True))
-    changed = changed_fields(document, fields)
-    document.updated_at = utc_now()
-    changed[document.stored_name("updated_at")] = document.updated_at
+        return await insert_new(document, session)
+    fields = prepared(document, stored=True)
+    stamp(document, "updated_at", utc_now(), fields)
+    changed = fields_to_set(type(document), changed_fields(document, fields))
     collection = type(document).get_pymongo_collection()
     query: dict[str, Any] = {"_id": document.id}
     if type(document).versioned:
@@ -110,16 +112,16 @@ async def save_document(document: "StoredDocument", session: Session) -> None:
     if result.matched_count:
         if type(document).versioned:
             assign(document, next_version(document))
-        return
+        return fields
     error = await why_missing(document, session)
     if not isinstance(error, NotFound):
         raise error
-    await insert_new(document, session)
+    return await insert_new(document, session)
 
 
 def fields_to_set(model: type["StoredDocument"], stored: dict[str, Any]) -> dict[str, Any]:
     """What a save sets: all that is stored but the id, the marks, and required fields that the database lacks."""
-    lacking = {name for name in _never_null(cast("Any", model)) if stored.get(name) is None}
+    lacking = {name for name in _never_null(cast("Any", model)) if stored.get(name, "") is None}
     return {name: value for name, value in stored.items() if name not in _NEVER_SET and name not in lacking}
 
 

@@ -4,8 +4,7 @@ An answer is taken as the bytes it came in and decoded a few documents at a time
 while the processor still has its values at hand, and thousands of dicts never wait in memory for their turn.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -56,48 +55,76 @@ def _with_state(read: Load) -> Load:
     return load
 
 
+class Instances:
+    """Iterates over the instances of what is in a cursor.
+
+    Args:
+        cursor: PyMongo's, over documents or over batches of them.
+        loader: makes the instances.
+    """
+
+    def __init__(self, cursor: Any, loader: Loader) -> None:
+        self._cursor = cursor
+        self._load = loader.load
+        self._batch: Iterator[list[Stored]] = iter(())
+        self._waiting: list[Stored] = []
+        if isinstance(cursor, BatchCursor):
+            self._options, self._load = _decoding(cursor.collection.codec_options, loader)
+
+    def __aiter__(self) -> "Instances":
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> None:
+        return None  # the copy of a running query has not begun
+
+    async def __anext__(self) -> Any:
+        if not self._waiting:
+            self._waiting = await self._few()
+            self._waiting.reverse()
+        if not self._waiting:
+            raise StopAsyncIteration
+        return self._load(self._waiting.pop())
+
+    async def to_list(self, length: int | None = None) -> list[Any]:
+        """All of them, or the first `length`; the cursor is closed."""
+        loaded: list[Any] = []
+        load = self._load
+        try:
+            while len(loaded) != length and (stored := await self._few()):
+                wanted = stored if length is None else stored[: length - len(loaded)]
+                loaded += [load(each) for each in wanted]
+        finally:
+            await self.close()
+        return loaded
+
+    async def close(self) -> None:
+        """Let the server forget the cursor."""
+        await self._cursor.close()
+
+    async def _few(self) -> list[Stored]:
+        """The next few documents; none at the end."""
+        if not isinstance(self._cursor, BatchCursor):
+            few: list[Stored] = await self._cursor.to_list(AT_A_TIME)
+            return few
+        while True:
+            decoded = next(self._batch, None)
+            if decoded is not None:
+                return decoded
+            batch: Any = await anext(self._cursor, None)
+            if batch is None:
+                return []
+            self._batch = _decoded(batch, self._options)
+
+
 async def load_all(cursor: Any, loader: Loader, length: int | None = None) -> list[Any]:
-    """The instances of what is in a cursor, at most `length`; the cursor is closed when one does not load.
+    """The instances of what is in a cursor, at most `length`; the cursor is closed.
 
     Raises:
         ValueError: the length is not positive.
     """
     if length is not None and length < 1:
         raise ValueError("to_list() length must be greater than 0")
-    loaded: list[Any] = []
-    async with aclosing(_chunks(cursor, loader)) as chunks:
-        async for stored, load in chunks:
-            wanted = stored if length is None else stored[: length - len(loaded)]
-            loaded += [load(each) for each in wanted]
-            if len(loaded) == length:
-                break
-    return loaded
-
-
-async def load_each(cursor: Any, loader: Loader) -> AsyncGenerator[Any, None]:
-    """The instances of what is in a cursor, one by one; it is closed at the end, however that comes."""
-    async with aclosing(_chunks(cursor, loader)) as chunks:
-        async for stored, load in chunks:
-            for each in stored:
-                yield load(each)
-
-
-async def _chunks(cursor: Any, loader: Loader) -> AsyncGenerator[tuple[list[Stored], Load], None]:
-    try:
-        if not isinstance(cursor, BatchCursor):
-            while stored := await cursor.to_list(AT_A_TIME):
-                yield stored, loader.load
-            return
-        options, load = _decoding(cursor.collection.codec_options, loader)
-        batch: Any
-        async for batch in cursor:
-            if isinstance(batch, Array):
-                for few in documents_in(batch, AT_A_TIME):
-                    yield decode_all(few, options), load
-            else:  # cut out by PyMongo
-                yield decode_all(batch, options), load
-    finally:
-        await cursor.close()
+    return await Instances(cursor, loader).to_list(length)
 
 
 def _decoding(options: CodecOptions[Any], loader: Loader) -> tuple[CodecOptions[Any], Load]:
@@ -105,3 +132,11 @@ def _decoding(options: CodecOptions[Any], loader: Loader) -> tuple[CodecOptions[
     if loader.load_zoneless is None or not options.tz_aware or options.tzinfo is not None:
         return options, loader.load
     return options.with_options(tz_aware=False), loader.load_zoneless
+
+
+def _decoded(batch: Any, options: CodecOptions[Any]) -> Iterator[list[Stored]]:
+    if not isinstance(batch, Array):  # cut out by PyMongo: documents without their numbers
+        yield decode_all(batch, options)
+        return
+    for few in documents_in(batch, AT_A_TIME):
+        yield decode_all(few, options)

@@ -1,7 +1,6 @@
 """Beanie's query classes with what the trash and whole-document replacement need."""
 
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import aclosing
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
@@ -21,7 +20,7 @@ from docstore.documents.filters.queries import JudgedAggregation, JudgedFindMany
 from docstore.documents.guard.trash import purge_matching, restore_matching
 from docstore.documents.guard.versions import of_version
 from docstore.documents.lifecycle import assign, next_version
-from docstore.documents.loading import Loader, load_all, load_each, loader_of
+from docstore.documents.loading import Instances, Loader, load_all, loader_of
 from docstore.documents.selecting import SelectedMany, SelectedOne
 from docstore.documents.transactions import ambient_session
 
@@ -106,11 +105,11 @@ class _ReadAggregation(AggregationQuery[ResultT]):
 class _ReadMany(FindMany[ResultT]):
     """Beanie's query for many documents, read by codecs, with `stream`."""
 
-    _loaded: AsyncGenerator[Any, None] | None = None
+    _running: Instances | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy asks anew: what is being read from the server cannot be copied.
-        return {name: value for name, value in self.__dict__.items() if name != "_loaded"} | {"cursor": None}
+        return {name: value for name, value in self.__dict__.items() if name != "_running"} | {"cursor": None}
 
     async def to_list(self, length: int | None = None) -> list[ResultT]:
         """The documents this query matches, at most `length`."""
@@ -120,14 +119,12 @@ class _ReadMany(FindMany[ResultT]):
         return await load_all(_open(self), loader, length)
 
     async def __anext__(self) -> ResultT:
-        if self.cursor is None:
+        if self._running is None and self.cursor is None:
             loader = _loader(self)
-            if loader is not None:
-                self.cursor = _open(self)
-                self._loaded = load_each(self.cursor, loader)
-        if self._loaded is None:
+            self._running = Instances(_open(self), loader) if loader else None
+        if self._running is None:
             return await super().__anext__()
-        return cast("ResultT", await self._loaded.__anext__())
+        return cast("ResultT", await self._running.__anext__())
 
     async def stream(self, batch: int = 1000) -> AsyncGenerator[ResultT, None]:
         """The documents this query matches, any number of them, in constant memory.
@@ -146,9 +143,12 @@ class _ReadMany(FindMany[ResultT]):
         loader = _loader(self)
         cursor: Any = _open(self) if loader is not None else await self.get_cursor()
         by_beanie = Loader(partial(parse_obj, self.projection_model, lazy_parse=self.lazy_parse))
-        async with aclosing(load_each(cursor.batch_size(batch), loader or by_beanie)) as documents:
+        documents = Instances(cursor.batch_size(batch), loader or by_beanie)
+        try:
             async for document in documents:
                 yield document
+        finally:
+            await documents.close()
 
 
 class _ReadOne(FindOne[ResultT]):

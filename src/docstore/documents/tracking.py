@@ -14,15 +14,20 @@ if TYPE_CHECKING:
     from docstore.documents.base import StoredDocument
 
 
-def keep_state(document: "StoredDocument") -> None:
-    """Take the document's present values as those of the database."""
+def keep_state(document: "StoredDocument", stored: dict[str, Any] | None = None) -> None:
+    """Take the document's present values as those of the database.
+
+    Args:
+        document: just read or written.
+        stored: what was written of it, where that is known: nobody may change it afterwards.
+    """
     settings = document.get_settings()
     if not settings.use_state_management or document.id is None:
         return
     private: Any = document.__pydantic_private__
     if settings.state_management_save_previous:
         private["_previous_saved_state"] = private["_saved_state"]
-    private["_saved_state"] = state_of(document)
+    private["_saved_state"] = state_of(document) if stored is None else stored
 
 
 def forget_with_transaction(document: "StoredDocument") -> None:
@@ -41,14 +46,12 @@ def state_of(document: "StoredDocument") -> dict[str, Any]:
     return state
 
 
-def changed_fields(document: "StoredDocument", fields: dict[str, Any]) -> dict[str, Any]:
-    """Those of the encoded `fields` that differ from the kept state; all where none is kept."""
-    if not document.get_settings().use_state_management:
-        return fields
-    state = document.get_saved_state()
+def changed_fields(document: "StoredDocument", stored: dict[str, Any]) -> dict[str, Any]:
+    """Those of the encoded fields that differ from the kept state; all where none is kept."""
+    state = document.get_saved_state() if document.get_settings().use_state_management else None
     if state is None:
-        return fields
-    return {name: value for name, value in fields.items() if name not in state or state[name] != value}
+        return stored
+    return {name: value for name, value in stored.items() if name not in state or state[name] != value}
 
 
 def is_changed(document: "StoredDocument") -> bool:

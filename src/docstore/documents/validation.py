@@ -9,13 +9,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import beanie
 from beanie.odm.utils.dump import get_dict
 from pydantic import ValidationError
 from pydantic_core import SchemaValidator
 from pydantic_core.core_schema import CoreConfig
 
-from docstore.documents.codec import BAIL, codec_of
+from docstore.documents.codec import BAIL, codec_of, judging_validator
 from docstore.documents.fields import utc_now
 from docstore.documents.hydration import lenient_schema
 from docstore.documents.lazy import parse_now
@@ -66,15 +65,16 @@ def prepared_to_insert(document: "StoredDocument", now: datetime | None = None) 
     if created is None or updated is None:
         now = now or utc_now()
         created = created or now
-        _set(document, "created_at", created, fields)
-        _set(document, "updated_at", updated or max(now, created), fields)
+        stamp(document, "created_at", created, fields)
+        stamp(document, "updated_at", updated or max(now, created), fields)
     return fields
 
 
-def _set(document: "StoredDocument", name: str, value: Any, fields: dict[str, Any]) -> None:
+def stamp(document: "StoredDocument", name: str, value: Any, fields: dict[str, Any]) -> None:
+    """Set an attribute to a valid value, and its stored field in `fields` too."""
     document.__dict__[name] = value
     document.__pydantic_fields_set__.add(name)
-    fields[type(document).model_fields[name].alias or name] = value
+    fields[document.stored_name(name)] = value
 
 
 def revalidate(document: "StoredDocument", *, stored: bool) -> None:
@@ -121,14 +121,15 @@ def checked(document: "StoredDocument", values: Mapping[str, Any], *, lenient: b
 
 
 def _proven(document: "StoredDocument", *, lenient: bool) -> dict[str, Any] | None:
-    check = codec_of(type(document)).checked
-    if check is None:
+    codec = codec_of(type(document))
+    if codec.checked is None:
         return None
     try:
-        fields = check(document.__dict__, lenient)
+        fields = codec.checked(document.__dict__, lenient)
         if fields is BAIL:
             return None
-        document.check_rules()
+        if codec.has_rules:
+            document.check_rules()
     except (KeyError, ValueError):  # a field is missing or a rule is broken: pydantic says it properly
         return None
     return fields  # type: ignore[no-any-return]  # a dict, unless BAIL
@@ -138,20 +139,7 @@ def _proven(document: "StoredDocument", *, lenient: bool) -> dict[str, Any] | No
 def _judge(model: Any, lenient: bool) -> SchemaValidator:
     schema = model.__pydantic_core_schema__
     config = CoreConfig(title=model.__name__, hide_input_in_errors=True)
-    # Not pydantic's prebuilt validators: those of nested classes would come back as they were.
-    return SchemaValidator(_look_inside(lenient_schema(schema) if lenient else schema), config, _use_prebuilt=False)
-
-
-def _look_inside(schema: Any) -> Any:
-    # pydantic takes a nested instance as valid for being one; it may have been changed in place since.
-    if isinstance(schema, list | tuple):
-        return type(schema)(_look_inside(each) for each in schema)
-    if not isinstance(schema, dict):
-        return schema
-    looked = {key: _look_inside(each) if key != "serialization" else each for key, each in schema.items()}
-    if schema.get("type") == "model" and not issubclass(schema["cls"], beanie.Document):
-        looked["revalidate_instances"] = "always"
-    return looked
+    return judging_validator(lenient_schema(schema) if lenient else schema, config)
 
 
 def _is_absent(model: Any, problem: Any) -> bool:

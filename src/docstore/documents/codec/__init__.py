@@ -6,7 +6,8 @@ encoder, so that values and errors are always theirs. Owns neither leniency (`hy
 
 from docstore.documents.codec.compiled import Codec, codec_of, is_plain
 from docstore.documents.codec.generation import BAIL
+from docstore.documents.codec.judging import judging_validator
 from docstore.documents.codec.kinds import beanie_id
 from docstore.documents.codec.plain import encode_value
 
-__all__ = ["BAIL", "Codec", "beanie_id", "codec_of", "encode_value", "is_plain"]
+__all__ = ["BAIL", "Codec", "beanie_id", "codec_of", "encode_value", "is_plain", "judging_validator"]

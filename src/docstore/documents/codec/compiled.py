@@ -41,6 +41,7 @@ class Codec:
         checked: as `encode`, from attributes and leniency, or BAIL unless every value is as validation leaves it.
         writes_plainly: whether a write is nothing but that: no revision, no second validation, no links. Events, which
             can be added at any time, are asked for by `is_plain`.
+        has_rules: whether its fields are held against each other before a write (`check_rules`).
         why_stock: what keeps the class from being read by a compiled function, in words; empty when nothing does.
     """
 
@@ -50,6 +51,7 @@ class Codec:
     checked: Callable[[Attributes, bool], Any] | None = None
     read_zoneless: Callable[[Mapping[str, Any]], Any] | None = None
     writes_plainly: bool = False
+    has_rules: bool = False
     why_stock: str = ""
 
 
@@ -96,7 +98,13 @@ def _make(model: type[BaseModel]) -> Codec:
     if not _is_written_plainly(model):
         return Codec(read, alone, read_zoneless=read_zoneless, writes_plainly=_writes_plainly(model))
     return Codec(
-        read, alone, encoder(fields), checked_encoder(fields), read_zoneless, writes_plainly=_writes_plainly(model)
+        read,
+        alone,
+        encoder(fields),
+        checked_encoder(fields),
+        read_zoneless,
+        writes_plainly=_writes_plainly(model),
+        has_rules=_has_rules(model),
     )
 
 
@@ -149,3 +157,7 @@ def _writes_plainly(model: Any) -> bool:
         and not model._link_fields
         and model.validate_self is beanie.Document.validate_self
     )
+
+
+def _has_rules(model: Any) -> bool:
+    return bool(model.check_rules.__qualname__ != "StoredDocument.check_rules")

@@ -106,7 +106,8 @@ class TextShape(Shape):
         return f"type({value}) is not str"
 
     def unsettled(self, value: str, source: Source) -> str:
-        return f"type({value}) is not str or not {source.bind(self.keeps_rule)}({value})"
+        kept = value if self.keeps_rule is bool else f"{source.bind(self.keeps_rule)}({value})"
+        return f"type({value}) is not str or not {kept}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,8 @@ class ListShape(Shape):
         return f"{no_null}type({value}) is not list"
 
     def read(self, value: str, source: Source) -> Lines:
-        lines = self._each(value, source, self.item.misread("item", source), self.item.read("item", source))
+        each = f"{value}_each"
+        lines = self._each(value, source, self.item.misread(each, source), self.item.read(each, source))
         if not self.null_is_empty:
             return lines
         return [f"if {value} is None:", f"    {value} = []", "else:", *(f"    {line}" for line in lines)]
@@ -231,15 +233,16 @@ class ListShape(Shape):
         return f"type({value}) is not list"
 
     def store(self, value: str, source: Source) -> Lines:
-        return self._each(value, source, self.item.unsettled("item", source), self.item.store("item", source))
+        each = f"{value}_each"
+        return self._each(value, source, self.item.unsettled(each, source), self.item.store(each, source))
 
     def _each(self, value: str, source: Source, wrong: str, convert: Lines) -> Lines:
-        check = [f"for item in {value}:", f"    if {wrong}:", "        {bail}"]
+        each, new = f"{value}_each", f"{value}_new"
+        check = [f"for {each} in {value}:", f"    if {wrong}:", "        {bail}"]
         if not convert:
             return [*check, f"{value} = {value}[:]"]
-        items = f"{source.bind([])}_new"  # a name of its own for each nesting
-        converted = [*(f"    {line}" for line in convert), f"    {items}.append(item)"]
-        return [f"{items} = []", *check, *converted, f"{value} = {items}"]
+        converted = [*(f"    {line}" for line in convert), f"    {new}.append({each})"]
+        return [f"{new} = []", *check, *converted, f"{value} = {new}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +283,7 @@ class CheckedShape(Shape):
 
     validate: Callable[..., Any]
     context: Any
+    judge: Callable[..., Any]
 
     def misread(self, value: str, source: Source) -> str:
         return "False"
@@ -296,11 +300,11 @@ class CheckedShape(Shape):
         return _through(value, source, checked)
 
     def store(self, value: str, source: Source) -> Lines:
-        validate = self.validate
+        judge = self.judge
 
         def settled(present: Any) -> Any:
             try:
-                return validate(present, by_alias=False, by_name=True)
+                return judge(present, by_alias=False, by_name=True)
             except Exception:  # as above
                 return BAIL
 
@@ -338,7 +342,7 @@ def _is_settled_email(value: str) -> bool:
 
 _EXACT: Final[Mapping[str, type]] = {"str": str, "bool": bool}
 _RULES: Final[Mapping[Any, Callable[[str], object]]] = {
-    not_empty: len,
+    not_empty: bool,
     check_slug: is_slug,
     check_email: _is_settled_email,
 }

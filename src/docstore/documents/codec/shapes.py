@@ -5,12 +5,13 @@ field a `CheckedShape` (pydantic decides on its value) or the class an `Unusual`
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic_core import SchemaValidator
 
+from docstore.documents.codec.judging import judging_validator
 from docstore.documents.codec.kinds import (
     CheckedShape,
     EnumShape,
@@ -77,6 +78,7 @@ class _Reading:
     definitions: Mapping[str, Any]
     config: Mapping[str, Any]
     context: Any
+    inside: frozenset[str] = frozenset()
 
 
 def fields_of(model: type[BaseModel], *, context: Any, known: Callable[[Any], bool]) -> tuple[FieldShape, ...]:
@@ -102,7 +104,7 @@ def fields_of(model: type[BaseModel], *, context: Any, known: Callable[[Any], bo
         raise Unusual(f"its schema is a {schema['type']}")
     if schema["custom_init"] or not _only_makes_private_attributes(model, schema.get("post_init")):
         raise Unusual("it has a constructor of its own")
-    return _model_fields(schema, definitions, context, known)
+    return _model_fields(schema, _Reading(definitions, {}, context), known)
 
 
 def _only_makes_private_attributes(model: type[BaseModel], post_init: str | None) -> bool:
@@ -111,7 +113,7 @@ def _only_makes_private_attributes(model: type[BaseModel], post_init: str | None
 
 
 def _model_fields(
-    schema: Any, definitions: Mapping[str, Any], context: Any, known: Callable[[Any], bool], extras: str = "ignore"
+    schema: Any, outer: _Reading, known: Callable[[Any], bool], extras: str = "ignore"
 ) -> tuple[FieldShape, ...]:
     config = schema.get("config") or {}
     odd = config.keys() - _HARMLESS_CONFIG
@@ -123,7 +125,7 @@ def _model_fields(
         inner = inner["schema"]
     if inner["type"] != "model-fields" or inner.get("extras_schema"):
         raise Unusual(f"its fields are a {inner['type']}")
-    reading = _Reading(definitions, config, context)
+    reading = replace(outer, config=config)
     aliases = schema["cls"].model_fields
     return tuple(_field(name, field, aliases[name], reading) for name, field in inner["fields"].items())
 
@@ -185,6 +187,9 @@ def _shape(name: str, schema: Any, reading: _Reading) -> Shape:
     )
     if found is not None:
         return found
+    target = reading.definitions.get(schema.get("schema_ref"))
+    if schema["type"] == "definition-ref" and target and target["ref"] not in reading.inside:
+        return _shape(name, target, replace(reading, inside=reading.inside | {target["ref"]}))
     if schema["type"] == "enum" and bare.keys() <= {"cls", "members", "sub_type", "missing"}:
         shape = EnumShape.of(schema["cls"], bare["members"])
         if shape is not None:
@@ -221,7 +226,7 @@ def _nested(schema: Any, reading: _Reading) -> ModelShape:
     if schema.keys() - known or schema.get("custom_init") or schema["cls"].__private_attributes__:
         raise Unusual("a nested class of its own kind")
     keeps_unknown = (schema.get("config") or {}).get("extra_fields_behavior") == "allow"
-    fields = _model_fields(schema, reading.definitions, reading.context, lambda _: False, "allow")
+    fields = _model_fields(schema, reading, lambda _: False, "allow")
     return ModelShape(schema["cls"], fields, keeps_unknown)
 
 
@@ -231,7 +236,8 @@ def _checked(name: str, schema: Any, reading: _Reading) -> CheckedShape:
     if reading.definitions:
         schema = {"type": "definitions", "schema": schema, "definitions": list(reading.definitions.values())}
     config: Any = {key: value for key, value in reading.config.items() if key != "extra_fields_behavior"}
-    return CheckedShape(SchemaValidator(schema, config).validate_python, reading.context)
+    judge = judging_validator(schema, config).validate_python
+    return CheckedShape(SchemaValidator(schema, config).validate_python, reading.context, judge)
 
 
 def _looks_around(schema: Any, definitions: Mapping[str, Any], seen: set[str]) -> bool:

@@ -98,8 +98,9 @@ class GuardedCollection(ReadingCollection):
             stamped,
             session,
         )
-        for document, inserted_id in zip(given, result.inserted_ids, strict=True):
-            _give_id(document, inserted_id)
+        for document, sent, inserted_id in zip(given, stamped, result.inserted_ids, strict=True):
+            if sent is not document:
+                _give_id(document, inserted_id)
         return result
 
     # Updates

@@ -10,6 +10,7 @@ from docstore.errors import ProtectedField, ValidationFailed
 
 Update = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
+_EMPTY_MARKS: Final = tuple(MARKS - {"isDeleted"})
 _ASSIGNING: Final = frozenset({"$set", "$setOnInsert", "$addFields"})
 
 
@@ -112,7 +113,9 @@ def check_marks(values: Mapping[str, Any], collection: str, what: str, *, living
 def _is_harmless_status(value: Any, *, living: bool) -> bool:
     # An expression of an update pipeline could compute the mark; in the trash, any status could take it away.
     if isinstance(value, str):
-        return living and value != DELETED_STATUS and not value.startswith("$")
+        return living and value != DELETED_STATUS and value[:1] != "$"
+    if value is None:
+        return living
     if isinstance(value, list | tuple):
         return living and DELETED_STATUS not in value
     return living and not isinstance(value, Mapping)
@@ -120,11 +123,12 @@ def _is_harmless_status(value: Any, *, living: bool) -> bool:
 
 def _plainly_unmarked(values: Mapping[str, Any], *, living: bool) -> bool:
     """Whether values without paths carry no mark: one look at each mark, not at each of many fields."""
-    if "status" in values and not _is_harmless_status(values["status"], living=living):
+    if not living or any(values.get(mark) is not None for mark in _EMPTY_MARKS):
         return False
-    for mark in MARKS:
-        if mark in values and not (living and _is_living_value(mark, values[mark])):
-            return False
+    if not _is_living_value("isDeleted", values.get("isDeleted")):
+        return False
+    if not _is_harmless_status(values.get("status"), living=True):
+        return False
     try:
         return "." not in "\0".join(values)
     except TypeError:  # a key that is no text

@@ -1,0 +1,64 @@
+"""``python -m benchmarks``: measure, print the table, write the results, the chart and the page."""
+
+import argparse
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from benchmarks import rows
+from benchmarks.contenders import contenders
+from benchmarks.measuring import Measured
+from benchmarks.telling import as_json, chart, into_page, machine, table
+from docstore.embedded import EmbeddedServers
+
+_HERE = Path(__file__).parent
+_DOCS = _HERE.parent / "docs"
+
+
+async def run(documents: int, rounds: int, streamed: int) -> tuple[list[Measured], dict[str, str], dict[str, Any]]:
+    """Everything, on an embedded server of its own."""
+    found, missing = contenders()
+    for name, why in missing.items():
+        print(f"{name} is left out: {why}")
+    async with EmbeddedServers(services=("mongodb",), durable=False) as servers:
+        for each in found:
+            await each.open(servers.urls["mongodb"], "benchmarks")
+        try:
+            measured = await rows.writes(found, documents, rounds)
+            for each in found:
+                await each.insert_many(each.make(documents))
+            measured = [
+                *await rows.reads(found, documents, rounds),
+                *measured,
+                *await rows.by_id(found, rounds),
+            ]
+            stream = await rows.stream(found[0], streamed) if streamed else {}
+        finally:
+            for each in found:
+                await each.close()
+    return measured, missing, stream
+
+
+def main() -> None:
+    """Parse the arguments and run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--documents", type=int, default=5000, help="documents of a collection (5000)")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of which the median is told (9)")
+    parser.add_argument(
+        "--stream", type=int, default=0, metavar="N", help="stream N documents too (1000000 takes minutes)"
+    )
+    parser.add_argument("--no-write", action="store_true", help="print only")
+    arguments = parser.parse_args()
+    measured, missing, stream = asyncio.run(run(arguments.documents, arguments.rounds, arguments.stream))
+    print(table(measured))
+    if stream:
+        print(stream)
+    if not arguments.no_write:
+        about = machine()
+        (_HERE / "results.json").write_text(as_json(measured, about, missing, stream))
+        (_DOCS / "benchmarks.svg").write_text(chart(measured))
+        into_page(_DOCS / "benchmarks.md", measured, about, stream)
+
+
+if __name__ == "__main__":
+    main()

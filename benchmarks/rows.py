@@ -1,0 +1,144 @@
+"""What is measured: the rows of the table, with the ratios docstore is held to."""
+
+import gc
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measuring import Measured, Work, measure
+
+Contenders = list[Any]
+
+BY_ID = 200
+"""Single documents in one round."""
+
+
+async def reads(contenders: Contenders, documents: int, rounds: int) -> list[Measured]:
+    """Whole collections, with and without tracking, projected, and dicts through the guard alone."""
+    rows = [
+        ("find", Measured(f"find {documents:,}, to_list", targets={"Beanie": 0.45, "PyMongo": 2.2})),
+        ("find_tracked", Measured("the same, changes tracked", targets={"Beanie": 0.30})),
+        ("project", Measured(f"projection of 4 fields, {documents:,}", targets={"Beanie": 0.35})),
+    ]
+    measured = [await _whole(contenders, name, row, documents, rounds) for name, row in rows]
+    (ours,) = [each for each in contenders if each.name == "docstore"]
+    guard = Measured("dicts through the guard", targets={"PyMongo": 1.05}, note="the guard's own share of a find")
+    dicts = {"docstore": ours.find_dicts_guarded, "PyMongo": ours.find_dicts}
+    prepare = {name: _same(work, documents) for name, work in dicts.items()}
+    return [*measured, await measure(guard, rounds * 2, prepare)]
+
+
+async def _whole(contenders: Contenders, name: str, row: Measured, documents: int, rounds: int) -> Measured:
+    able = [each for each in contenders if hasattr(each, name)]
+    return await measure(row, rounds, {each.name: _same(getattr(each, name), documents) for each in able})
+
+
+def _same(work: Work, count: int) -> Callable[[], Awaitable[tuple[Work, int]]]:
+    async def prepare() -> tuple[Work, int]:
+        return work, count
+
+    return prepare
+
+
+async def by_id(contenders: Contenders, rounds: int) -> list[Measured]:
+    """Documents by their ids: one by one, many at once, one field changed and saved."""
+    keys = {each.name: await each.ids(1000) for each in contenders}
+    get = Measured("get by id", targets={"Beanie": 0.70, "PyMongo": 1.15}, note="the id a plain ObjectId")
+    many = Measured("1,000 by their ids, in order")
+    save = Measured("save of one changed field", targets={"Beanie": 0.45}, note="Beanie: save_changes()")
+
+    def one_by_one(contender: Any) -> Callable[[], Awaitable[tuple[Work, int]]]:
+        async def work() -> None:
+            for key in keys[contender.name][:BY_ID]:
+                await contender.get(key)
+
+        return _same(work, BY_ID)
+
+    def at_once(contender: Any) -> Callable[[], Awaitable[tuple[Work, int]]]:
+        wanted = keys[contender.name][::-1]
+        return _same(lambda: contender.get_many(wanted), len(wanted))
+
+    def saving(contender: Any) -> Callable[[], Awaitable[tuple[Work, int]]]:
+        turn = iter(range(10**6))
+
+        async def prepare() -> tuple[Work, int]:
+            loaded = await contender.load_to_save(keys[contender.name][: BY_ID // 2])
+            title = f"Changed {next(turn)}"
+
+            async def work() -> None:
+                for document in loaded:
+                    await contender.save_changed(document, title)
+
+            return work, len(loaded)
+
+        return prepare
+
+    return [
+        await measure(get, rounds, {each.name: one_by_one(each) for each in contenders}),
+        await measure(many, rounds, {each.name: at_once(each) for each in contenders}),
+        await measure(save, rounds, {each.name: saving(each) for each in contenders}),
+    ]
+
+
+async def writes(contenders: Contenders, documents: int, rounds: int) -> list[Measured]:
+    """New documents: many in one call, and one by one. Leaves the collections empty."""
+    many = Measured(f"insert_many {documents:,}", targets={"Beanie": 0.30, "PyMongo": 1.5}, note="timestamps on")
+    single = Measured("insert one", targets={"Beanie": 0.65, "PyMongo": 1.15})
+
+    def in_one_call(contender: Any) -> Callable[[], Awaitable[tuple[Work, int]]]:
+        async def prepare() -> tuple[Work, int]:
+            made = contender.make(documents)
+            return lambda: contender.insert_many(made), documents
+
+        return prepare
+
+    def one_by_one(contender: Any) -> Callable[[], Awaitable[tuple[Work, int]]]:
+        async def prepare() -> tuple[Work, int]:
+            made = contender.make(BY_ID)
+
+            async def work() -> None:
+                for document in made:
+                    await contender.insert(document)
+
+            return work, BY_ID
+
+        return prepare
+
+    after = {each.name: each.clear for each in contenders}
+    for each in contenders:
+        await each.clear()
+    return [
+        await measure(many, rounds, {each.name: in_one_call(each) for each in contenders}, after=after),
+        await measure(single, rounds, {each.name: one_by_one(each) for each in contenders}, after=after),
+    ]
+
+
+async def stream(contender: Any, count: int) -> dict[str, Any]:
+    """How memory grows while a million documents go by.
+
+    Returns:
+        The number of documents, and the megabytes between the least and the most memory resident after the first
+        tenth of them.
+    """
+    await contender.clear()
+    made = contender.make(1000)
+    for _ in range(count // 1000):
+        for each in made:
+            each.id = None
+        await contender.insert_many(made)
+    del made
+    gc.collect()
+    resident: list[float] = []
+    seen = 0
+    async for _ in contender.stream():
+        seen += 1
+        if seen > count // 10 and seen % 5000 == 0:
+            resident.append(_resident_megabytes())
+    await contender.clear()
+    return {"documents": seen, "growth_mb": round(max(resident) - min(resident), 1)}
+
+
+def _resident_megabytes() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
