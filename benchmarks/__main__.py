@@ -25,8 +25,6 @@ async def run(documents: int, rounds: int, streamed: int) -> tuple[list[Measured
             await each.open(servers.urls["mongodb"], "benchmarks")
         try:
             measured = await rows.writes(found, documents, rounds)
-            for each in found:
-                await each.insert_many(each.make(documents))
             measured = [
                 *await rows.reads(found, documents, rounds),
                 *measured,

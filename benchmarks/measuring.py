@@ -65,6 +65,7 @@ async def measure(
                 measured.times.setdefault(name, []).append(spent / count * 1e6)
             if after and name in after:
                 await after[name]()
+    print(f"{measured.title}: " + ", ".join(f"{name} {measured.typical(name):.1f} µs" for name in prepare), flush=True)
     return measured
 
 

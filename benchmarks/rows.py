@@ -14,8 +14,16 @@ BY_ID = 200
 """Single documents in one round."""
 
 
+async def fill(contenders: Contenders, documents: int) -> None:
+    """Let every collection hold so many documents."""
+    for each in contenders:
+        await each.clear()
+        await (each.fill(documents) if hasattr(each, "fill") else each.insert_many(each.make(documents)))
+
+
 async def reads(contenders: Contenders, documents: int, rounds: int) -> list[Measured]:
     """Whole collections, with and without tracking, projected, and dicts through the guard alone."""
+    await fill(contenders, documents)
     rows = [
         ("find", Measured(f"find {documents:,}, to_list", targets={"Beanie": 0.45, "PyMongo": 2.2})),
         ("find_tracked", Measured("the same, changes tracked", targets={"Beanie": 0.30})),
@@ -43,6 +51,7 @@ def _same(work: Work, count: int) -> Callable[[], Awaitable[tuple[Work, int]]]:
 
 async def by_id(contenders: Contenders, rounds: int) -> list[Measured]:
     """Documents by their ids: one by one, many at once, one field changed and saved."""
+    await fill(contenders, 1000)
     keys = {each.name: await each.ids(1000) for each in contenders}
     get = Measured("get by id", targets={"Beanie": 0.70, "PyMongo": 1.15}, note="the id a plain ObjectId")
     many = Measured("1,000 by their ids, in order")
@@ -87,9 +96,11 @@ async def writes(contenders: Contenders, documents: int, rounds: int) -> list[Me
     single = Measured("insert one", targets={"Beanie": 0.65, "PyMongo": 1.15})
 
     def in_one_call(contender: Any) -> Callable[[], Awaitable[tuple[Work, int]]]:
+        count = min(documents, getattr(contender, "most_at_once", documents))
+
         async def prepare() -> tuple[Work, int]:
-            made = contender.make(documents)
-            return lambda: contender.insert_many(made), documents
+            made = contender.make(count)
+            return lambda: contender.insert_many(made), count
 
         return prepare
 

@@ -50,6 +50,8 @@ def _naive(document: dict[str, Any]) -> dict[str, Any]:
 
 class ODMantic:
     name = "ODMantic"
+    most_at_once = 200
+    """It sends one upsert for each of many documents, which takes an embedded server minutes."""
 
     async def open(self, uri: str, database: str) -> None:
         self._client: Any = AsyncIOMotorClient(uri)
@@ -64,6 +66,9 @@ class ODMantic:
 
     async def insert_many(self, documents: list[Any]) -> None:
         await self._engine.save_all(documents)
+
+    async def fill(self, count: int) -> None:
+        await self._raw.insert_many([post(number) for number in range(count)])
 
     async def clear(self) -> None:
         await self._raw.delete_many({})

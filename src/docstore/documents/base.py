@@ -38,7 +38,7 @@ from docstore.documents.lazy import lazily
 from docstore.documents.lifecycle import (
     assign,
     fields_to_set,
-    give_id,
+    give_ids,
     insert_new,
     known_id,
     move,
@@ -57,7 +57,7 @@ from docstore.documents.tracking import forget_with_transaction, is_changed, kee
 from docstore.documents.transactions import ambient_session
 from docstore.documents.trash import TrashDoor
 from docstore.documents.triggers import Trigger, following_triggers
-from docstore.documents.validation import encoded, prepared_to_insert, revalidate
+from docstore.documents.validation import encoded, prepared_batch, revalidate
 from docstore.errors import NotBound, NotFound
 
 if TYPE_CHECKING:
@@ -351,13 +351,11 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         if link_rule is WriteRules.WRITE:
             raise NotSupported("insert_many() does not write linked documents")
         given = list(documents)
-        now = utc_now()
-        stored = [prepared_to_insert(document, now) for document in given]
+        stored = prepared_batch(given)
         collection = cls.get_pymongo_collection()
         with translated(cls.__name__):
             result = await collection.insert_many(stored, session=session, **pymongo_kwargs)
-        for document, inserted_id in zip(given, result.inserted_ids, strict=True):
-            give_id(document, inserted_id)
+        give_ids(given, result.inserted_ids)
         return result
 
     async def save(

@@ -148,6 +148,21 @@ def give_id(document: "StoredDocument", inserted_id: Any) -> None:
     document.__pydantic_fields_set__.add("id")
 
 
+def give_ids(documents: Sequence["StoredDocument"], inserted_ids: Sequence[Any]) -> None:
+    """Let documents have the ids under which they were inserted."""
+    model: type[StoredDocument] | None = None
+    by_driver = False
+    for document, inserted_id in zip(documents, inserted_ids, strict=True):
+        if type(document) is not model:
+            model = type(document)
+            by_driver = _has_object_ids(cast("Any", model))
+        if by_driver and type(inserted_id) is ObjectId:
+            document.__dict__["id"] = beanie_id(inserted_id)
+            document.__pydantic_fields_set__.add("id")
+        else:
+            give_id(document, inserted_id)
+
+
 @lru_cache(maxsize=1024)
 def _has_object_ids(model: Any) -> bool:
     info = model.model_fields["id"]

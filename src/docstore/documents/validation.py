@@ -4,7 +4,7 @@ Owns the step from a document in memory to what is stored. Where the codec prove
 leave it, nothing is validated again; else pydantic judges the whole document, and its values and errors count.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -59,11 +59,38 @@ def prepared_to_insert(document: "StoredDocument", now: datetime | None = None) 
     Raises:
         ValidationFailed: as `prepared`; the document is not stamped then.
     """
-    fields = prepared(document, stored=False)
+    return _stamped(document, prepared(document, stored=False), now or utc_now())
+
+
+def prepared_batch(documents: Sequence["StoredDocument"]) -> list[dict[str, Any]]:
+    """What is stored of new documents, each as by `prepared_to_insert`, all stamped with one moment.
+
+    Raises:
+        ValidationFailed: as `prepared_to_insert`, for the first that is not valid.
+    """
+    now = utc_now()
+    batch = []
+    model: type[StoredDocument] | None = None
+    check: Callable[[dict[str, Any], bool], Any] | None = None
+    for document in documents:
+        if type(document) is not model:
+            model = type(document)
+            codec = codec_of(model)
+            check = None if codec.has_rules else codec.checked
+        fields: Any = BAIL
+        if check is not None:
+            try:
+                fields = check(document.__dict__, False)
+            except KeyError:  # made without all its fields: pydantic says it properly
+                fields = BAIL
+        batch.append(prepared_to_insert(document, now) if fields is BAIL else _stamped(document, fields, now))
+    return batch
+
+
+def _stamped(document: "StoredDocument", fields: dict[str, Any], now: datetime) -> dict[str, Any]:
     attributes = document.__dict__
     created, updated = attributes["created_at"], attributes["updated_at"]
     if created is None or updated is None:
-        now = now or utc_now()
         created = created or now
         stamp(document, "created_at", created, fields)
         stamp(document, "updated_at", updated or max(now, created), fields)
