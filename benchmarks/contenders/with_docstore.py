@@ -55,7 +55,7 @@ class Docstore:
 
     async def open(self, uri: str, database: str) -> None:
         self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(uri, tz_aware=True)
-        await bind(self._client[database], [BenchPost, TrackedPost])
+        await bind(self._client[database], [BenchPost, TrackedPost], audit=False)
         self._guarded = BenchPost.get_pymongo_collection()
         self._raw = self._guarded.raw
 
