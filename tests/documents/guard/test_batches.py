@@ -13,8 +13,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 from docstore.documents.guard import GuardedDatabase, GuardRegistry
 from docstore.documents.guard.batches import Array, BatchCursor, cut_out, documents_in
 
+_TEXT = st.characters(codec="utf-8", exclude_characters="\0")
 _DOCUMENTS = st.lists(
-    st.dictionaries(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5), st.integers(0, 9), max_size=3),
+    st.dictionaries(st.text(_TEXT, max_size=5), st.integers(0, 9), max_size=3),
     max_size=130,
 )
 _BEFORE = st.dictionaries(
@@ -22,7 +23,7 @@ _BEFORE = st.dictionaries(
     st.one_of(
         st.floats(allow_nan=False),
         st.just(Timestamp(1, 1)),
-        st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=9),
+        st.text(_TEXT, max_size=9),
         st.binary(max_size=9),
         st.booleans(),
         st.none(),
