@@ -273,8 +273,11 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
             )
             return found
         wanted = {"_id": known_id(cls, document_id)}
-        stored = await cls.get_pymongo_collection().find_one(wanted, session=session, **pymongo_kwargs)
-        return None if stored is None else cast("Self", loader.load(stored))
+        # As find_one() does it; each coroutine on the way to the driver is felt in a call about one document.
+        cursor = cls.get_pymongo_collection().find(wanted, session=session, **pymongo_kwargs)
+        async for stored in cursor.limit(-1):
+            return cast("Self", loader.load(stored))
+        return None
 
     @classmethod
     async def get_many(cls, ids: Iterable[Any], *, session: Session = None) -> list[Self]:

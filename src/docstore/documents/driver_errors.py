@@ -1,8 +1,7 @@
 """PyMongo's and Beanie's errors, told in docstore's words. The driver's error stays behind as the cause."""
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Final
 
 from beanie.exceptions import DocumentNotFound, RevisionIdWasChanged
@@ -37,30 +36,26 @@ class MissingDocument(NotFound, DocumentNotFound):
     """NotFound, also for code that catches Beanie's DocumentNotFound."""
 
 
-@contextmanager
-def translated(collection: str) -> Iterator[None]:
-    """Raise docstore's errors for what the driver raises inside the block.
+class translated:  # noqa: N801 - reads as a word of the language: with translated("Post")
+    """A block inside which docstore's errors are raised for what the driver raises.
 
     Raises:
         UniqueViolation, ValidationFailed, StaleDocument, NotFound, OperationTimeout, ServerUnavailable.
     """
-    try:
-        yield
-    except DocstoreError:
-        raise
-    except RevisionIdWasChanged as error:
-        raise StaleDocument(
-            f"the {collection} changed since it was read.",
-            hint="Read it again and repeat.",
-            collection=collection,
-        ) from error
-    except DocumentNotFound as error:
-        raise NotFound(f"no living {collection} matches.", collection=collection) from error
-    except PyMongoError as error:
-        told = _told(error, collection)
-        if told is None:
-            raise
-        raise told from error
+
+    __slots__ = ("_collection",)
+
+    def __init__(self, collection: str) -> None:
+        self._collection = collection
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        if error is None or isinstance(error, DocstoreError):
+            return
+        told = _told(error, self._collection)
+        if told is not None:
+            raise told from error
 
 
 def duplicate_fields(error: BaseException | None) -> tuple[str, ...]:
@@ -84,7 +79,19 @@ def _duplicate_details(error: BaseException | None) -> Mapping[str, Any] | None:
     return None
 
 
-def _told(error: PyMongoError, collection: str) -> DocstoreError | None:
+def _told(error: BaseException, collection: str) -> DocstoreError | None:
+    if isinstance(error, RevisionIdWasChanged):
+        return StaleDocument(
+            f"the {collection} changed since it was read.",
+            hint="Read it again and repeat.",
+            collection=collection,
+        )
+    if isinstance(error, DocumentNotFound):
+        return NotFound(f"no living {collection} matches.", collection=collection)
+    return _told_of_driver(error, collection) if isinstance(error, PyMongoError) else None
+
+
+def _told_of_driver(error: PyMongoError, collection: str) -> DocstoreError | None:
     if _duplicate_details(error) is not None:
         names = duplicate_fields(error)
         fields = " and ".join(names) or "a unique index"

@@ -6,12 +6,13 @@ while the processor still has its values at hand, and thousands of dicts never w
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from bson import decode_all
 from bson.codec_options import CodecOptions
 
-from docstore.documents.codec import codec_of
+from docstore.documents.codec import Codec, codec_of
 from docstore.documents.guard.batches import Array, BatchCursor, documents_in
 
 Load = Callable[[Mapping[str, Any]], Any]
@@ -37,13 +38,14 @@ class Loader:
 def loader_of(model: Any) -> Loader | None:
     """The loader of a class's documents as a query gives them; None where Beanie has to find the class."""
     codec = codec_of(model)
-    if not codec.decides_alone:
-        return None
-    settings = vars(model).get("_document_settings")
-    if getattr(settings, "use_state_management", False):
-        zoneless = _with_state(codec.read_zoneless) if codec.read_zoneless else None
-        return Loader(_with_state(codec.read), zoneless)
-    return Loader(codec.read, codec.read_zoneless)
+    return _loader(codec) if codec.decides_alone else None
+
+
+@lru_cache(maxsize=1024)
+def _loader(codec: Codec) -> Loader:
+    if not codec.tracks:
+        return Loader(codec.read, codec.read_zoneless)
+    return Loader(_with_state(codec.read), _with_state(codec.read_zoneless) if codec.read_zoneless else None)
 
 
 def _with_state(read: Load) -> Load:

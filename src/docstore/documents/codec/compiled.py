@@ -1,7 +1,7 @@
 """The codec of a class: decided once after its initialisation, fast where the class is as usual, stock where not."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -27,7 +27,7 @@ _OUR_VALIDATORS: Final = frozenset({"StoredDocument._apply_rules", "Document.fil
 Attributes = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Codec:
     """How instances of one class are read and written.
 
@@ -41,6 +41,7 @@ class Codec:
         checked: as `encode`, from attributes and leniency, or BAIL unless every value is as validation leaves it.
         writes_plainly: whether a write is nothing but that: no revision, no second validation, no links. Events, which
             can be added at any time, are asked for by `is_plain`.
+        tracks: whether the class keeps the state its documents were read in.
         has_rules: whether its fields are held against each other before a write (`check_rules`).
         why_stock: what keeps the class from being read by a compiled function, in words; empty when nothing does.
     """
@@ -51,6 +52,7 @@ class Codec:
     checked: Callable[[Attributes, bool], Any] | None = None
     read_zoneless: Callable[[Mapping[str, Any]], Any] | None = None
     writes_plainly: bool = False
+    tracks: bool = False
     has_rules: bool = False
     why_stock: str = ""
 
@@ -69,7 +71,8 @@ def codec_of(model: type[BaseModel]) -> Codec:
     made: _Made | None = model.__dict__.get(_ATTRIBUTE)
     settings = vars(model).get("_document_settings")
     if made is None or made.validator is not model.__pydantic_validator__ or made.settings is not settings:
-        made = _Made(_make(model), model.__pydantic_validator__, settings)
+        codec = replace(_make(model), tracks=bool(getattr(settings, "use_state_management", False)))
+        made = _Made(codec, model.__pydantic_validator__, settings)
         setattr(model, _ATTRIBUTE, made)
     return made.codec
 

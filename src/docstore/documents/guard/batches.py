@@ -79,15 +79,17 @@ def documents_in(array: Array, count: int) -> Iterator[bytes]:
     Raises:
         ValueError: the array is not numbered as BSON has it.
     """
-    view, end = array.view, len(array.view) - 1
-    position, number = 4, 0
+    view, end, size = array.view, len(array.view) - 1, _INT32.unpack_from
+    position, number, digits, more_digits = 4, 0, 1, 10
     while position < end:
         few: list[memoryview] = []
         while position < end and len(few) < count:
-            start = position + 2 + len(str(number))  # behind its type and its number, which ends in a zero
+            if number == more_digits:
+                digits, more_digits = digits + 1, more_digits * 10
+            start = position + 2 + digits  # behind its type and its number, which ends in a zero
             if view[start - 1]:
                 raise ValueError("a batch whose documents are not numbered")
-            position = start + _INT32.unpack_from(view, start)[0]
+            position = start + size(view, start)[0]
             few.append(view[start:position])
             number += 1
         yield b"".join(few)
