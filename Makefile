@@ -1,6 +1,6 @@
 # Every target makes its own .venv when there is none: uv where it is at hand, else venv and pip.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fake-redis lint format types bench docs wheel up down clean
+.PHONY: help demo test test-fake-redis test-kafka lint format types bench docs wheel up down clean
 
 BIN := .venv/bin
 export PYTHON
@@ -19,6 +19,9 @@ test: .venv/.complete  ## the whole test suite, on embedded servers
 
 test-fake-redis: .venv/.complete  ## what touches Redis, on the Redis in Python
 	@DOCSTORE_TEST_REDIS=fake $(BIN)/python -m pytest -n auto tests/cache tests/clients tests/workers tests/test_store.py
+
+test-kafka: .venv/.complete  ## what needs a real Apache Kafka, on one from its jars (Java 17 and Maven)
+	@$(BIN)/python -m pytest -m kafka
 
 lint: .venv/.complete  ## ruff, its formatter, and the direction of imports
 	@$(BIN)/ruff check .

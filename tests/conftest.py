@@ -1,7 +1,7 @@
 """Real local servers for the whole run, and a fresh database for every test."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from docstore.documents.guard import GuardedDatabase
 from docstore.documents.transactions import use_client
 from docstore.embedded import EmbeddedServers
 from docstore.settings import Settings
+from scripts.kafka_local import KafkaUnavailable, LocalKafka
 
 if TYPE_CHECKING:
     from docstore.store import Store
@@ -40,6 +41,26 @@ def settings(servers: EmbeddedServers) -> Settings:
         algolia_index_prefix=f"{name}_",
         **servers.settings_overrides(),
     )
+
+
+@pytest.fixture(scope="session")
+def real_kafka() -> Iterator[LocalKafka]:
+    """A real Apache Kafka of one broker, for tests marked `kafka`; skips them where it cannot run."""
+    kafka = LocalKafka()
+    try:
+        kafka.__enter__()
+    except KafkaUnavailable as error:
+        pytest.skip(f"no real Kafka here: {error}")
+    try:
+        yield kafka
+    finally:
+        kafka.__exit__(None, None, None)
+
+
+@pytest.fixture
+def kafka_settings(settings: Settings, real_kafka: LocalKafka) -> Settings:
+    """As `settings`, with the real Kafka."""
+    return settings.with_urls(kafka_service_uri=real_kafka.bootstrap)
 
 
 @pytest_asyncio.fixture
