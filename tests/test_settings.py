@@ -357,6 +357,17 @@ class TestWithUrls:
             Settings().with_urls(mongo_url="x")
 
 
+@pytest.mark.parametrize(
+    ("method", "validators", "action"),
+    [("LOCAL", None, "error"), ("PRODUCTION", None, "warn"), ("PRODUCTION", "error", "error"), ("LOCAL", "off", "off")],
+)
+def test_validators_warn_in_production_and_refuse_elsewhere(method: str, validators: str | None, action: str) -> None:
+    url = "mongodb://127.0.0.1:27017"
+    settings = Settings(db_method=method, database_url=url, database_url_local=url, validators=validators)
+
+    assert settings.validator_action == action
+
+
 def test_hosts_of_algolia_are_a_list() -> None:
     settings = Settings(algolia_app_id="A", algolia_write_api_key="k", algolia_hosts="http://a:1/, https://b")
     assert settings.algolia_host_urls == ["http://a:1", "https://b"]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _REFUSED_IN_NAMES = frozenset('/\\. "$*<>:|?\0')
 _LONGEST_NAME = 63
 _BROKER = re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$")
+_MODELS = re.compile(r"^[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*$")
 _INDEX_PREFIX = re.compile(r"^[A-Za-z0-9_.-]*$")
 
 _EXAMPLES = {
@@ -28,6 +29,8 @@ _EXAMPLES = {
     "DATABASE_URL_LOCAL": "mongodb://127.0.0.1:27017/?replicaSet=rs0",
     "DATABASE_NAME": "docstore",
     "DATABASE_BRANCH": "feature-ratings",
+    "MODELS": "myapp.models:ALL",
+    "VALIDATORS": "warn",
     "MONGO_READ_PREFERENCE": "primary",
     "MONGO_MIN_POOL_SIZE": "0",
     "CONNECT_TIMEOUT_S": "15",
@@ -87,7 +90,7 @@ def field_problems(error: ValidationError, model: type[Settings]) -> list[Proble
 
 def broken_rules(settings: Settings, *, besides: Collection[str] = ()) -> list[Problem]:
     """Every rule the settings break, except about the fields in `besides`, which are reported already."""
-    rules = (_database, _database_names, _pool, _redis, _kafka_address, _kafka_login, _algolia)
+    rules = (_database, _database_names, _models, _pool, _redis, _kafka_address, _kafka_login, _algolia)
     return [problem for rule in rules for problem in rule(settings) if problem.field not in besides]
 
 
@@ -140,6 +143,11 @@ def _database_names(settings: Settings) -> Iterator[Problem]:
     elif len(settings.effective_database_name.encode()) > _LONGEST_NAME:
         name = "DATABASE_BRANCH" if settings.db_method == "BRANCH" else "DATABASE_NAME"
         yield Problem(name, f"makes a database name of more than {_LONGEST_NAME} bytes.")
+
+
+def _models(settings: Settings) -> Iterator[Problem]:
+    if not _MODELS.match(settings.models):
+        yield Problem("MODELS", "must be package.module:NAME, where NAME is a sequence of document classes.")
 
 
 def _pool(settings: Settings) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from docstore.errors import SettingsError
 __all__ = ["DbMethod", "Settings", "mask_url"]
 
 ReadPreference = Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"]
+ValidatorAction = Literal["off", "warn", "error"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 
@@ -81,6 +82,8 @@ class Settings(BaseSettings):
     database_url_local: SecretStr | None = None
     database_name: str = "docstore"
     database_branch: str | None = None
+    models: str = "docstore.models:ALL"
+    validators: ValidatorAction | None = None
 
     mongo_max_pool_size: int = Field(100, ge=1)
     mongo_min_pool_size: int = Field(0, ge=0)
@@ -230,6 +233,15 @@ class Settings(BaseSettings):
         if self.db_method is DbMethod.BRANCH:
             return f"{self.database_name}__{self.database_branch}"
         return self.database_name
+
+    @property
+    def validator_action(self) -> ValidatorAction:
+        """VALIDATORS, or what suits the deployment: ``warn`` in production, ``error`` everywhere else.
+
+        Other services may have written to a production database for years; refusing is for when
+        ``docstore schema check`` finds nothing any more.
+        """
+        return self.validators or ("warn" if self.is_production else "error")
 
     @property
     def redis_dsn(self) -> SecretStr | None:

@@ -50,6 +50,10 @@ def _options(
     env_file: Annotated[
         Path | None, typer.Option(help="Read settings from this file too; the environment wins.", metavar="PATH")
     ] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(help="Work with these document classes instead of MODELS.", metavar="PACKAGE.MODULE:NAME"),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and what the library logs.")] = False,
     _version: Annotated[
@@ -57,4 +61,4 @@ def _options(
         typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
-    context.obj = Invocation(env_file=env_file, json=json, debug=debug)
+    context.obj = Invocation(env_file=env_file, models_at=models, json=json, debug=debug)

@@ -74,7 +74,7 @@ async def _store(invocation: Invocation) -> AsyncIterator[Settings]:
     settings = invocation.settings()
     async with (
         opened_servers(settings, state_dir=kept_state_dir(settings), services=("mongodb",)) as servers,
-        Store(servers.settings),
+        Store(servers.settings, models=invocation.models()),
     ):
         yield settings
 

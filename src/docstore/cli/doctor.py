@@ -30,7 +30,7 @@ def doctor(context: typer.Context, json: JsonFlag = False) -> None:
         from docstore.operations import describe_settings
 
         settings = invocation.settings()
-        findings = await _findings(settings)
+        findings = await _findings(settings, invocation.models())
         described = describe_settings(settings)
         ok = all(each.ok for each in findings)
         _print(invocation, described, findings)
@@ -40,7 +40,7 @@ def doctor(context: typer.Context, json: JsonFlag = False) -> None:
     invocation.run(work)
 
 
-async def _findings(settings: Settings) -> list[Finding]:
+async def _findings(settings: Settings, models: Sequence[type[Any]]) -> list[Finding]:
     from docstore.cli.servers import kept_state_dir
     from docstore.embedded import SERVICES, running_servers
     from docstore.errors import EmbeddedServerError, MissingExtra
@@ -52,7 +52,9 @@ async def _findings(settings: Settings) -> list[Finding]:
     try:
         async with opened_servers(settings, state_dir=folder if kept else None, services=SERVICES) as servers:
             passing = servers.own and not kept
-            found = await diagnose(servers.settings, topics=_topics(), further=() if passing else (_indexes_check(),))
+            found = await diagnose(
+                servers.settings, topics=_topics(), further=() if passing else (_indexes_check(models),)
+            )
     except (EmbeddedServerError, MissingExtra) as error:
         return [Finding.of_error("embedded servers", error)]
     return [*_about_servers(servers, passing), *found]
@@ -77,15 +79,14 @@ def _topics() -> tuple[str, ...]:
     return tuple(dict.fromkeys(read))
 
 
-def _indexes_check() -> Check:
+def _indexes_check(models: Sequence[type[Any]]) -> Check:
     from docstore.clients import get_database
-    from docstore.models import ALL
     from docstore.operations import Finding
     from docstore.schema import IndexStatus, index_status
     from docstore.store import SYSTEM_MODELS
 
     async def check(settings: Settings) -> Sequence[Finding]:
-        states = await index_status(get_database(settings), (*ALL, *SYSTEM_MODELS))
+        states = await index_status(get_database(settings), (*models, *SYSTEM_MODELS))
         counts = {status: sum(each.state is status for each in states) for status in IndexStatus}
         detail = ", ".join(f"{count} {status.value}" for status, count in counts.items() if count)
         if counts[IndexStatus.MISSING]:

@@ -86,11 +86,10 @@ def export(
     invocation = Invocation.of(context, json)
 
     async def work() -> int:
-        from docstore.models import ALL
         from docstore.schema import export_indexes, stale_exports
         from docstore.store import SYSTEM_MODELS
 
-        changed = (stale_exports if check else export_indexes)(directory, (*ALL, *SYSTEM_MODELS))
+        changed = (stale_exports if check else export_indexes)(directory, (*invocation.models(), *SYSTEM_MODELS))
         names = ", ".join(changed) or "none"
         invocation.out.print(f"{'Stale' if check else 'Written or removed'} in {directory}: {names}.")
         invocation.print_json({"ok": not (check and changed), "directory": directory, "changed": changed})
@@ -106,7 +105,7 @@ async def _states(invocation: Invocation) -> list[IndexState]:
     settings = invocation.settings()
     async with (
         opened_servers(settings, state_dir=kept_state_dir(settings), services=("mongodb",)) as servers,
-        Store(servers.settings) as store,
+        Store(servers.settings, models=invocation.models()) as store,
     ):
         return await index_status(store.database, store.models)
 
@@ -118,7 +117,7 @@ async def _sync(invocation: Invocation) -> IndexReport:
     settings = invocation.settings()
     async with (
         opened_servers(settings, state_dir=kept_state_dir(settings), services=("mongodb",)) as servers,
-        Store(servers.settings) as store,
+        Store(servers.settings, models=invocation.models()) as store,
     ):
         with invocation.err.status("Building indexes …") as line:
             return await sync_indexes(

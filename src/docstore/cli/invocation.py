@@ -34,6 +34,7 @@ class Invocation:
     """The options that every command has."""
 
     env_file: Path | None = None
+    models_at: str | None = None
     json: bool = False
     debug: bool = False
 
@@ -51,7 +52,18 @@ class Invocation:
         """
         from docstore.settings import Settings
 
-        return Settings.from_env(self.env_file)
+        settings = Settings.from_env(self.env_file)
+        return settings if self.models_at is None else settings.with_urls(models=self.models_at)
+
+    def models(self) -> tuple[type[Any], ...]:
+        """The document classes to work with: those of ``--models``, else of MODELS.
+
+        Raises:
+            SettingsError: nothing of that name can be imported, or it is no sequence of document classes.
+        """
+        from docstore.cli.models import load_models
+
+        return load_models(self.settings().models)
 
     @cached_property
     def out(self) -> Console:

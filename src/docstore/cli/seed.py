@@ -73,7 +73,7 @@ async def _seed(invocation: Invocation, settings: Settings, scale: int, names: l
 
     async with (
         opened_servers(settings, state_dir=kept_state_dir(settings), services=("mongodb",)) as servers,
-        Store(servers.settings) as store,
+        Store(servers.settings, models=invocation.models()) as store,
     ):
         invocation.out.print(f"Servers: {servers.origin}.")
         # Without its indexes a large collection is slow to look up, and unique is only a word.
