@@ -8,6 +8,13 @@
     ├── ServiceError                a server answered, and refused
     ├── OperationTimeout            no answer within the limit; for writes the outcome is unknown
     ├── NotBound                    a model was used before a Store bound it
+    ├── LeaseError                  what one process alone may do
+    │   ├── LeaseHeld               another process is doing it
+    │   └── LeaseLost               the lease ran out before the work was done
+    ├── MigrationError              a migration cannot be run, or did not run to its end
+    │   ├── MigrationHistoryError   files and journal disagree: edited, missing, out of order
+    │   ├── MigrationFailed         a migration raised half-way
+    │   └── IrreversibleMigration   there is no way back
     ├── DocumentError               something about one document
     │   ├── NotFound                no living document matches
     │   ├── DeletedDocument         the document is in the trash
@@ -116,6 +123,48 @@ class NotBound(DocstoreError):
     """A model was used before a Store bound it to a database."""
 
     code = "not_bound"
+
+
+class LeaseError(DocstoreError):
+    """Something about what one process alone may do."""
+
+    code = "lease"
+
+
+class LeaseHeld(LeaseError):
+    """Another process holds the lease."""
+
+    code = "lease_held"
+
+
+class LeaseLost(LeaseError):
+    """The lease ran out before the work was done."""
+
+    code = "lease_lost"
+
+
+class MigrationError(DocstoreError):
+    """A migration cannot be run, or did not run to its end."""
+
+    code = "migration"
+
+
+class MigrationHistoryError(MigrationError):
+    """Migration files and journal disagree: one was edited, is missing, or is out of order."""
+
+    code = "migration_history"
+
+
+class MigrationFailed(MigrationError):
+    """A migration raised half-way; what it did is in the journal."""
+
+    code = "migration_failed"
+
+
+class IrreversibleMigration(MigrationError):
+    """There is no way back."""
+
+    code = "irreversible"
 
 
 class DocumentError(DocstoreError):

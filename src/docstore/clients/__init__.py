@@ -21,6 +21,7 @@ from docstore.clients.kafka import (
 )
 from docstore.clients.kafka_publisher import KafkaPublisher
 from docstore.clients.kafka_topics import ensure_topic
+from docstore.clients.leases import MongoLease
 from docstore.clients.mongo import (
     MongoProbe,
     close_mongo_client,
@@ -37,6 +38,7 @@ __all__ = [
     "AlgoliaIndex",
     "KafkaPublisher",
     "KeyValue",
+    "MongoLease",
     "MongoProbe",
     "Ping",
     "Probe",

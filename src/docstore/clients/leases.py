@@ -1,0 +1,294 @@
+"""A lease in the database: of several processes one holds it, and one that died loses it by itself.
+
+Built on compare-and-set updates by ``_id`` and on the server's clock: how the clocks of the holders stand does not
+matter. Each holder gets a higher fencing token than the one before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+from uuid import uuid4
+
+from docstore.errors import LeaseHeld, LeaseLost, ServerUnavailable, ServiceError
+
+if TYPE_CHECKING:
+    from pymongo.asynchronous.collection import AsyncCollection
+    from pymongo.asynchronous.database import AsyncDatabase
+
+LEASE_COLLECTION: Final = "Lease"
+"""The collection that holds one row for each lease's name."""
+
+_POLL_S: Final = 0.25
+_RENEWALS_IN_TTL: Final = 3
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseState:
+    """A lease's row: whose it is or was last, since when, until when, and the last fencing token given."""
+
+    name: str
+    owner: str
+    holder: str | None
+    since: datetime
+    until: datetime
+    token: int
+    now: datetime
+    """The server's clock when the row was read."""
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody holds it."""
+        return self.holder is not None and self.until > self.now
+
+
+class MongoLease:
+    """An expiring lock that is renewed in the background: ``async with MongoLease(database, "indexes") as lease: ...``.
+
+    When it is lost (the process stood still longer than `ttl`, or the database could not be reached for that long),
+    the block is cancelled and ends in LeaseLost. The lease is let go at the end of the block however it ends; one
+    whose process was killed is free after `ttl` seconds.
+
+    Args:
+        database: the raw database.
+        name: what is to be done by one alone, such as ``"migrations"``.
+        owner: who takes it, for those who wait; host and process id by default.
+        ttl: seconds after which a silent holder has lost it.
+        waiting: seconds to wait for another holder; 0 fails at once, None waits for ever.
+        collection: where the rows are.
+    """
+
+    def __init__(
+        self,
+        database: AsyncDatabase[dict[str, Any]],
+        name: str,
+        *,
+        owner: str | None = None,
+        ttl: float = 30.0,
+        waiting: float | None = 0.0,
+        collection: str = LEASE_COLLECTION,
+    ) -> None:
+        self._rows: AsyncCollection[dict[str, Any]] = _journaled(database, collection)
+        self.name = name
+        self.owner = owner or f"{socket.gethostname()}:{os.getpid()}"
+        self.ttl = ttl
+        self.lost = asyncio.Event()
+        """Set when somebody else may hold the lease by now."""
+        self._waiting = waiting
+        self._holder = uuid4().hex
+        self._token = 0
+        self._good_until = 0.0
+        self._renewing: asyncio.Task[None] | None = None
+        self._inside: asyncio.Task[Any] | None = None
+        self._cancelled = False
+
+    @property
+    def token(self) -> int:
+        """The fencing token: higher than that of every holder before. 0 while it is not held."""
+        return self._token
+
+    def check(self) -> None:
+        """Nothing, as long as the lease is certainly held; call it before each write that must not come too late.
+
+        Raises:
+            LeaseLost: it may be somebody else's by now.
+        """
+        if self.lost.is_set() or self._token == 0 or time.monotonic() >= self._good_until:
+            self.lost.set()
+            raise _lost(self.name)
+
+    async def __aenter__(self) -> Self:
+        """Take the lease.
+
+        Raises:
+            LeaseHeld: somebody else holds it; says who, and since when.
+            ServerUnavailable, ServiceError: the database does not answer, or refuses.
+        """
+        if self._renewing is not None:
+            raise RuntimeError("this lease is held already; make another MongoLease")
+        with _told(self.name):
+            try:
+                await self._acquire()
+            except BaseException:
+                # The row may be ours although the answer never came.
+                await asyncio.shield(self._release())
+                raise
+        self._inside = asyncio.current_task()
+        self._renewing = asyncio.create_task(self._keep(), name=f"lease {self.name}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        renewing, self._renewing = self._renewing, None
+        if renewing is not None:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(asyncio.gather(renewing, return_exceptions=True))
+        await asyncio.shield(self._release())
+        self._token = 0
+        if self._cancelled and isinstance(error, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is not None and task.uncancel() == 0:
+                raise _lost(self.name) from error
+
+    async def _acquire(self) -> None:
+        deadline = None if self._waiting is None else time.monotonic() + self._waiting
+        while True:
+            state = await lease_state(self._rows, self.name)
+            if state is None:
+                await self._make_row()
+                continue
+            if not state.held and await self._take(state):
+                return
+            if state.held and deadline is not None and time.monotonic() >= deadline:
+                raise _held(state)
+            if state.held:
+                await asyncio.sleep(min(_POLL_S, self.ttl / 4))
+
+    async def _make_row(self) -> None:
+        from pymongo.errors import DuplicateKeyError
+
+        row = {"_id": self.name, "owner": "", "holder": None, "token": 0, "since": _LONG_AGO, "until": _LONG_AGO}
+        with contextlib.suppress(DuplicateKeyError):
+            await self._rows.insert_one(row)
+
+    async def _take(self, seen: LeaseState) -> bool:
+        asked = time.monotonic()
+        taken = await self._rows.update_one(
+            {"_id": self.name, "token": seen.token, "until": seen.until, "holder": seen.holder},
+            [
+                {
+                    "$set": {
+                        "owner": {"$literal": self.owner},
+                        "holder": self._holder,
+                        "token": seen.token + 1,
+                        "since": "$$NOW",
+                        "until": self._end(),
+                    }
+                }
+            ],
+        )
+        if taken.matched_count:
+            self._token, self._good_until = seen.token + 1, asked + self.ttl
+        return bool(taken.matched_count)
+
+    async def _keep(self) -> None:
+        pause = self.ttl / _RENEWALS_IN_TTL
+        while True:
+            await asyncio.sleep(pause)
+            left = self._good_until - time.monotonic()
+            try:
+                kept = left > 0 and await asyncio.wait_for(self._renew(), left)
+            except Exception:
+                # Whatever it was, there is time to try again until the row may be somebody else's.
+                kept = time.monotonic() < self._good_until
+                pause = min(_POLL_S, self.ttl / 10)
+            else:
+                pause = self.ttl / _RENEWALS_IN_TTL
+            if not kept:
+                self._lose()
+                return
+
+    async def _renew(self) -> bool:
+        asked = time.monotonic()
+        renewed = await self._rows.update_one(
+            {"_id": self.name, "holder": self._holder, "token": self._token}, [{"$set": {"until": self._end()}}]
+        )
+        if renewed.matched_count:
+            self._good_until = asked + self.ttl
+        return bool(renewed.matched_count)
+
+    def _lose(self) -> None:
+        self.lost.set()
+        if self._inside is not None:
+            self._cancelled = True
+            self._inside.cancel()
+
+    async def _release(self) -> None:
+        # Should this fail, the lease runs out by itself.
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(
+                self._rows.update_one(
+                    {"_id": self.name, "holder": self._holder}, [{"$set": {"holder": None, "until": "$$NOW"}}]
+                ),
+                self.ttl,
+            )
+
+    def _end(self) -> dict[str, Any]:
+        return {"$add": ["$$NOW", int(self.ttl * 1000)]}
+
+
+async def lease_state(rows: AsyncCollection[dict[str, Any]], name: str) -> LeaseState | None:
+    """A lease's row with the server's clock, which judges whether it ran out; None when nobody ever took it."""
+    # The comparison is made here: not every server compares $$NOW with a stored date as it should.
+    found = await (await rows.aggregate([{"$match": {"_id": name}}, {"$addFields": {"now": "$$NOW"}}])).to_list()
+    if not found:
+        return None
+    row = {key: _aware(value) for key, value in found[0].items()}
+    return LeaseState(name, row["owner"], row["holder"], row["since"], row["until"], row["token"], row["now"])
+
+
+def _aware(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+
+
+def _journaled(database: AsyncDatabase[dict[str, Any]], name: str) -> AsyncCollection[dict[str, Any]]:
+    from pymongo.read_concern import ReadConcern
+    from pymongo.read_preferences import ReadPreference
+    from pymongo.write_concern import WriteConcern
+
+    # A lease that a fail-over forgets is held twice, whatever the connection string says.
+    return database.get_collection(
+        name,
+        read_preference=ReadPreference.PRIMARY,
+        read_concern=ReadConcern("local"),
+        write_concern=WriteConcern("majority", j=True),
+    )
+
+
+def _held(state: LeaseState) -> LeaseHeld:
+    ago = timedelta(seconds=max(0, round((state.now - state.since).total_seconds())))
+    left = max(1, round((state.until - state.now).total_seconds()))
+    return LeaseHeld(
+        f"{state.name!r} is being done by {state.owner}, since {state.since:%Y-%m-%d %H:%M:%S} UTC ({ago} ago).",
+        hint=f"Wait for it; if that process died, the lease is free in at most {left} s.",
+    )
+
+
+def _lost(name: str) -> LeaseLost:
+    return LeaseLost(
+        f"the lease {name!r} was lost: it could not be renewed in time.",
+        hint="Another process may be at it now. Look at what stands, and start again.",
+    )
+
+
+class _told:  # noqa: N801 - reads as a word: with _told("indexes")
+    """A block in which the driver's errors become docstore's."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        from pymongo.errors import ConnectionFailure, OperationFailure
+
+        if isinstance(error, ConnectionFailure):
+            raise ServerUnavailable(
+                f"the lease {self._name!r} cannot be taken: MongoDB cannot be reached.",
+                hint="Run docstore doctor to see what is wrong.",
+            ) from error
+        if isinstance(error, OperationFailure):
+            raise ServiceError(
+                f"the lease {self._name!r} cannot be taken: the server refused with error code {error.code}.",
+                hint=f"The user needs the roles to read and write the collection {LEASE_COLLECTION}.",
+            ) from error
