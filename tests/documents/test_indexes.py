@@ -1,8 +1,13 @@
 """Indexes as models declare them, and what a server makes of them."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
 import pytest
+from beanie import Indexed
+from bson import ObjectId
+from pydantic import BaseModel, Field
+from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from docstore.documents import (
@@ -11,6 +16,7 @@ from docstore.documents import (
     PydanticObjectId,
     Ref,
     SystemDocument,
+    UtcDateTime,
     declared_indexes,
     index,
     references_of,
@@ -121,3 +127,87 @@ def test_what_every_query_asks_proves_the_partial_filter() -> None:
             assert partial[name] == LIVING[name]
         if made.get("unique"):
             assert {"deletedAt", "isDeleted"} <= set(partial)
+
+
+class Place(BaseModel):
+    street_name: str = Field(default="", alias="streetName")
+
+
+class Shop(Document):
+    title: Annotated[str, Indexed(unique=True)] = ""
+    place: Place = Place()
+    spot: dict[str, Any] = Field(default_factory=dict)
+    owner_id: Annotated[PydanticObjectId | None, Ref("Author")] = None
+    rank: int | None = None
+    opened: UtcDateTime | None = None
+    indexes: ClassVar[Any] = (
+        index("place.street_name", serves="shops of a street"),
+        index("title:text", serves="search", weights={"title": 3}),
+        index("spot:2dsphere", "-rank", serves="near by"),
+        index("owner_id:hashed", serves="a shard key"),
+        index("spot.$**", serves="any field of a spot", hidden=True),
+        index("title", serves="by title in any case", collation={"locale": "en", "strength": 2}),
+        IndexModel([("byHand", -1)], sparse=True),
+        unique("rank", when_set=["rank"]),
+        unique("opened", when_set=["opened"]),
+    )
+
+    class Settings:
+        indexes: ClassVar[Any] = ["beanies", [("a", 1), ("b", -1)]]
+
+
+class WrongKind(Document):
+    title: str = ""
+    indexes = (index("title:texts", serves="nothing"),)
+
+
+def test_further_kinds_and_options_are_mongodbs_own() -> None:
+    made = _models(Shop)
+
+    assert dict(made["ix_place.streetName"]["key"]) == {"place.streetName": 1}
+    assert dict(made["ix_title_text"]["key"]) == {"title": "text"}
+    assert made["ix_title_text"]["weights"] == {"title": 3}
+    assert dict(made["ix_spot_2dsphere_rank_desc"]["key"]) == {"spot": "2dsphere", "rank": -1}
+    assert dict(made["ix_spot.all"]["key"]) == {"spot.$**": 1}
+    assert made["ix_spot.all"]["hidden"] is True
+    assert made["ix_title"]["collation"] == {"locale": "en", "strength": 2}
+
+
+def test_a_hashed_index_serves_a_reference() -> None:
+    assert "ix_ownerId" not in _models(Shop)
+
+
+def test_pymongos_and_beanies_declarations_count() -> None:
+    made = _models(Shop)
+
+    assert made["byHand_-1"]["sparse"] is True
+    assert made["title_1"]["unique"] is True
+    assert dict(made["beanies_1"]["key"]) == {"beanies": 1}
+    assert dict(made["a_1_b_-1"]["key"]) == {"a": 1, "b": -1}
+    given = {each.attributes: each for each in declared_indexes(Shop) if not each.serves}
+    assert given.keys() == {("-byHand",), ("title",), ("beanies",), ("a", "-b")}
+
+
+def test_a_kind_that_is_none_is_refused() -> None:
+    with pytest.raises(SettingsError, match="texts"):
+        _models(WrongKind)
+
+
+async def test_a_value_of_any_type_is_unique_when_set(bind_models: Any, database: Any) -> None:
+    class Berth(Document):
+        number: int | None = None
+        free: bool | None = None
+        owner_id: PydanticObjectId | None = None
+        since: UtcDateTime | None = None
+        indexes: ClassVar[Any] = tuple(
+            unique(name, when_set=[name]) for name in ("number", "free", "owner_id", "since")
+        )
+
+    await bind_models(Berth)
+    raw = database["Berth"]
+    await raw.insert_many([{}, {"number": None}, {"free": None, "ownerId": None, "since": None}])
+    owner = ObjectId()
+    for twin in ({"number": -5}, {"free": False}, {"ownerId": owner}, {"since": datetime(1950, 1, 1, tzinfo=UTC)}):
+        await raw.insert_one(dict(twin))
+        with pytest.raises(DuplicateKeyError):
+            await raw.insert_one(dict(twin))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from bson import json_util
 
 from docstore.schema.specs import IndexSpec, collection_of, declared_specs, with_collections
 
@@ -44,4 +45,12 @@ def _held(directory: Path) -> Mapping[str, str]:
 
 def _rendered(collection: str, specs: Sequence[IndexSpec]) -> str:
     indexes = [{"name": spec.name, "serves": spec.serves, "key": dict(spec.keys), **spec.options} for spec in specs]
-    return json.dumps({"collection": collection, "indexes": indexes}, indent=2, ensure_ascii=False) + "\n"
+    return (
+        json_util.dumps(
+            {"collection": collection, "indexes": indexes},
+            json_options=json_util.RELAXED_JSON_OPTIONS,
+            indent=2,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
