@@ -1,10 +1,16 @@
 """What a field refers to, and what becomes of the referring document when its target is deleted."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from beanie import PydanticObjectId
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+_LISTS = (list, tuple, set, frozenset)
 
 
 class OnDelete(StrEnum):
@@ -19,6 +25,9 @@ class OnDelete(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Ref:
     """Marks an ObjectId field as a reference: ``Annotated[PydanticObjectId, Ref("Author", on_delete=...)]``.
+
+    Or a list of them. The mark may stand round the whole annotation or at the id inside it, ``Annotated[...] | None``
+    and ``list[Annotated[...]]``; not in a nested document, where nothing would keep the reference.
 
     Args:
         target: the referenced model's class name. A name, because domains refer to each other.
@@ -50,10 +59,47 @@ def references_of(model: type[BaseModel]) -> tuple[Reference, ...]:
             on_delete=mark.on_delete,
             optional=not info.is_required(),
         )
-        for attribute, info in getattr(model, "model_fields", {}).items()
-        for mark in info.metadata
-        if isinstance(mark, Ref)
+        for attribute, info in _fields(model)
+        for mark in _marks(info.annotation, *info.metadata)
     )
 
 
-__all__ = ["OnDelete", "PydanticObjectId", "Ref", "Reference", "references_of"]
+def misplaced_references(model: type[BaseModel]) -> Iterator[str]:
+    """Where references stand in documents nested in a model, by dotted attributes: nothing would keep them."""
+    for attribute, info in _fields(model):
+        for path, _ in _nested_marks(info.annotation, (model,)):
+            yield f"{attribute}{path}"
+
+
+def _fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    yield from getattr(model, "model_fields", {}).items()
+
+
+def _marks(annotation: Any, *metadata: Any) -> Iterator[Ref]:
+    """The marks at a value, at its alternatives and at the elements of a list."""
+    yield from (mark for mark in metadata if isinstance(mark, Ref))
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        yield from _marks(*arguments)
+    elif origin in (Union, UnionType, *_LISTS):
+        for inside in arguments:
+            yield from _marks(inside)
+
+
+def _nested_marks(annotation: Any, seen: tuple[Any, ...]) -> Iterator[tuple[str, Ref]]:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for attribute, info in _fields(annotation) if annotation not in seen else ():
+            yield from ((f".{attribute}", mark) for mark in _marks(info.annotation, *info.metadata))
+            deeper = _nested_marks(info.annotation, (*seen, annotation))
+            yield from ((f".{attribute}{path}", mark) for path, mark in deeper)
+    elif isinstance(origin, type) and issubclass(origin, dict):
+        for inside in arguments:
+            yield from ((".*", mark) for mark in _marks(inside))
+            yield from ((f".*{path}", mark) for path, mark in _nested_marks(inside, seen))
+    elif origin in (Annotated, Union, UnionType, *_LISTS):
+        for inside in arguments:
+            yield from _nested_marks(inside, seen)
+
+
+__all__ = ["OnDelete", "PydanticObjectId", "Ref", "Reference", "misplaced_references", "references_of"]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
-from docstore.documents.references import OnDelete, Reference, references_of
+from docstore.documents.references import OnDelete, Reference, misplaced_references, references_of
 from docstore.errors import SettingsError
 
 
@@ -69,8 +69,14 @@ def graph_of(models: Sequence[type[Any]]) -> ReferenceGraph:
     """The references among `models`; one to a model that is not among them is left alone.
 
     Raises:
-        SettingsError: SET_NULL on a field that cannot be null.
+        SettingsError: SET_NULL on a field that cannot be null; a reference in a nested document.
     """
+    for model in models:
+        for path in misplaced_references(model):
+            raise SettingsError(
+                f"{model.__name__}.{path} is a reference inside a nested document, which nothing would keep.",
+                hint="Refer from a field of the document itself, or from a document of its own between the two.",
+            )
     collections = {model.__name__: model.get_collection_name() for model in models}
     return ReferenceGraph(
         Edge(

@@ -1,0 +1,92 @@
+"""Wherever a reference is declared it is kept, or refused: none is there for show."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Optional
+
+import pytest
+from bson import ObjectId
+from pydantic import BaseModel, Field
+
+from docstore.documents import Document, OnDelete, PydanticObjectId, Ref, references_of
+from docstore.errors import ReferenceViolation, SettingsError
+
+Bind = Callable[..., Awaitable[Any]]
+ToOwner = Annotated[PydanticObjectId, Ref("Owner", on_delete=OnDelete.CASCADE)]
+
+
+class Owner(Document):
+    name: str = ""
+
+
+class Optionally(Document):
+    owner_id: ToOwner | None = None
+
+
+class OldStyle(Document):
+    owner_id: Optional[ToOwner] = None  # noqa: UP045 - the spelling is what is tested
+
+
+class Aliased(Document):
+    owner_id: Annotated[ToOwner | None, Field(description="Whose it is.")] = None
+
+
+class Listed(Document):
+    owner_id: list[ToOwner] = Field(default_factory=list)
+
+
+class Perhaps(Document):
+    owner_id: list[ToOwner] | None = None
+
+
+PLACES = (Optionally, OldStyle, Aliased, Listed, Perhaps)
+
+
+@pytest.mark.parametrize("model", PLACES, ids=lambda each: each.__name__)
+async def test_the_mark_may_stand_at_the_id(bind_models: Bind, model: Any) -> None:
+    assert [(each.target, each.on_delete) for each in references_of(model)] == [("Owner", OnDelete.CASCADE)]
+    await bind_models(Owner, model, audit=False)
+    many = model in (Listed, Perhaps)
+    with pytest.raises(ReferenceViolation):
+        await model(owner_id=[ObjectId()] if many else ObjectId()).insert()
+    owner = await Owner().insert()
+    owned = await model(owner_id=[owner.id] if many else owner.id).insert()
+    await owner.delete()
+    assert await model.get(owned.id) is None
+    await owner.restore()
+    assert await model.get(owned.id) is not None
+
+
+class Part(BaseModel):
+    owner_id: ToOwner | None = None
+    parts: list["Part"] = Field(default_factory=list)
+
+
+class Inside(Document):
+    part: Part | None = None
+
+
+class InsideAList(Document):
+    parts: list[Part] = Field(default_factory=list)
+
+
+class InsideATable(Document):
+    parts: dict[str, list[Part]] = Field(default_factory=dict)
+
+
+class ValuesOfATable(Document):
+    parts: dict[str, ToOwner] = Field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        (Inside, r"part\.owner_id"),
+        (InsideAList, r"parts\.owner_id"),
+        (InsideATable, r"parts\.\*\.owner_id"),
+        (ValuesOfATable, r"parts\.\*"),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+async def test_where_nothing_would_keep_it_it_is_refused(bind_models: Bind, model: Any, path: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{model.__name__}\.{path} is a reference inside"):
+        await bind_models(Owner, model, audit=False)
