@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from docstore.documents import (
     unique,
 )
 from docstore.documents.transactions import ambient_session, open_transaction, use_client
-from docstore.errors import DocstoreError, NotBound, UniqueViolation
+from docstore.errors import DocstoreError, NotBound, RefusedOperation, UniqueViolation
 
 
 class Ledger(Document):
@@ -117,6 +118,74 @@ async def test_a_nested_block_joins(raw: Any) -> None:
     assert await raw.count_documents({}) == 0
     assert current_transaction() is None
     assert ambient_session() is None
+
+
+async def joined_block(fail: Callable[[], Awaitable[Any]]) -> None:
+    async with transaction():
+        await fail()
+
+
+@pytest.mark.parametrize("nested", [joined_block, run_in_transaction, lambda fail: transactional(fail)()])
+@pytest.mark.parametrize("model", [Ledger, LedgerLoud])
+async def test_a_nested_block_that_failed_half_way_is_not_committed(raw: Any, nested: Any, model: Any) -> None:
+    async def fail() -> None:
+        await model(slug="half").insert()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the block is what is tested
+        async with transaction():
+            await model(slug="outer").insert()
+            with contextlib.suppress(ZeroDivisionError):
+                await nested(fail)
+            await model(slug="later").insert()
+    assert await model.count() == 0
+
+
+@pytest.mark.parametrize("nested", [joined_block, run_in_transaction, lambda fail: transactional(fail)()])
+async def test_a_nested_block_that_failed_before_it_wrote_leaves_the_outer_one_alone(raw: Any, nested: Any) -> None:
+    async def refuse() -> None:
+        assert await Ledger.count() == 1
+        await Ledger.find_one({"slug": "nobody"}).update({"$set": {"slug": "x"}})
+        raise ZeroDivisionError
+
+    async with transaction():
+        await Ledger(slug="outer").insert()
+        with contextlib.suppress(ZeroDivisionError):
+            await nested(refuse)
+    assert await Ledger.count() == 1
+
+
+async def test_a_part_that_was_cancelled_half_way_does_not_look_like_a_cancelled_whole(raw: Any) -> None:
+    async def hang() -> None:
+        async with transaction():
+            await Ledger(slug="half").insert()
+            await asyncio.Event().wait()
+
+    with pytest.raises(RefusedOperation, match="cancelled"):  # noqa: PT012 - the block is what is tested
+        async with transaction():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(hang(), 0.2)
+    assert await Ledger.count() == 0
+
+
+async def test_every_hook_is_called_even_where_one_fails(raw: Any) -> None:
+    called: list[int] = []
+
+    def hook(number: int) -> Any:
+        async def call() -> None:
+            called.append(number)
+            if number % 2:
+                raise ZeroDivisionError(number)
+
+        return call
+
+    with pytest.raises(ZeroDivisionError, match="1"):  # noqa: PT012 - the block is what is tested
+        async with transaction() as running:
+            await Ledger(slug="a").insert()
+            for number in range(5):
+                running.after_commit(hook(number))
+    assert called == [0, 1, 2, 3, 4]
+    assert await Ledger.count() == 1
 
 
 async def test_an_explicit_session_wins_over_the_ambient_one(raw: Any, database: Any) -> None:

@@ -4,10 +4,11 @@ Owns sessions, joining, retries and after-commit hooks. Which client is used is 
 """
 
 import asyncio
+import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
@@ -33,6 +34,8 @@ RETRY_SECONDS: Final = 30.0
 _NO_TRANSACTIONS: Final = 20
 _COMMIT_ATTEMPTS: Final = 5
 
+_log = logging.getLogger("docstore.transactions")
+
 
 @dataclass
 class Transaction:
@@ -44,6 +47,7 @@ class Transaction:
         committed: it is certain.
         fenced: the rows of the reference fence it holds.
         present: referenced documents, by collection and id, that it has seen and that none but itself can delete.
+        writes: how many writes through the guard it holds.
     """
 
     session: AsyncClientSession
@@ -51,12 +55,15 @@ class Transaction:
     committed: bool = False
     fenced: set[str] = field(default_factory=set)
     present: set[tuple[str, Any]] = field(default_factory=set)
+    writes: int = 0
     _doom: BaseException | None = None
     _after_commit: list[AfterCommit] = field(default_factory=list)
     _on_abort: list[Callable[[], None]] = field(default_factory=list)
 
     def after_commit(self, hook: AfterCommit) -> None:
         """Call `hook` once the transaction has committed; never when it aborts.
+
+        Hooks are called in the order given, all of them even where one fails; the first error is raised at the end.
 
         Raises:
             RefusedOperation: the transaction was begun on a driver session by somebody who will commit it unseen.
@@ -95,6 +102,13 @@ def current_transaction() -> Transaction | None:
     return _current.get()
 
 
+def note_write() -> None:
+    """Count a write that was made in the ambient transaction."""
+    running = _current.get()
+    if running is not None:
+        running.writes += 1
+
+
 def ambient_session(session: AsyncClientSession | None = None) -> AsyncClientSession | None:
     """The session a call uses: the one given, else that of the ambient transaction, else None."""
     if session is not None:
@@ -107,7 +121,10 @@ def ambient_session(session: AsyncClientSession | None = None) -> AsyncClientSes
 async def transaction() -> AsyncIterator[Transaction]:
     """Commit everything inside the block together, or nothing of it.
 
-    A nested block joins the outer one. Reads see a snapshot; writes are acknowledged by a majority and journaled.
+    A nested block joins the outer one. When it fails after it wrote something, the outer one cannot commit any more: it
+    ends in that error, even where the error was caught in between.
+
+    Reads see a snapshot; writes are acknowledged by a majority and journaled.
     The block is not retried: for that use `run_in_transaction` or `@transactional`. Tasks started inside share the
     session, which serves one call at a time: await them one after the other.
 
@@ -117,7 +134,8 @@ async def transaction() -> AsyncIterator[Transaction]:
     """
     joined = _current.get()
     if joined is not None:
-        yield joined
+        with _all_or_nothing(joined):
+            yield joined
         return
     if not _default_client:
         raise NotBound("a transaction needs an open Store.", hint="Open one: async with Store.from_env() as store: ...")
@@ -143,6 +161,8 @@ async def open_transaction(client: Client, session: AsyncClientSession | None = 
 async def run_in_transaction(work: Callable[[], Awaitable[R]], *, client: Client | None = None) -> R:
     """Run `work` in a transaction, again from its start when it loses a race (labels say so).
 
+    Inside a transaction it joins that one, as a nested block does, and is not repeated by itself.
+
     Args:
         work: called without arguments, possibly several times: it must have no effects outside the database.
         client: the client to open it on; the bound one by default.
@@ -150,8 +170,10 @@ async def run_in_transaction(work: Callable[[], Awaitable[R]], *, client: Client
     Returns:
         What `work` returned in the attempt that committed.
     """
-    if _current.get() is not None:
-        return await work()
+    joined = _current.get()
+    if joined is not None:
+        with _all_or_nothing(joined):
+            return await work()
     deadline = time.monotonic() + RETRY_SECONDS
     attempt = 0
     while True:
@@ -178,6 +200,18 @@ def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[
     return wrapper
 
 
+@contextmanager
+def _all_or_nothing(joined: Transaction) -> Iterator[None]:
+    """Around a nested block: there are no savepoints, so what it wrote before it failed goes with all the rest."""
+    before = joined.writes
+    try:
+        yield
+    except BaseException as error:
+        if joined.writes > before:
+            joined.doom(error)
+        raise
+
+
 @asynccontextmanager
 async def _on_session(session: AsyncClientSession) -> AsyncIterator[Transaction]:
     running = Transaction(session, owned=not _is_open(session))
@@ -198,8 +232,7 @@ async def _on_session(session: AsyncClientSession) -> AsyncIterator[Transaction]
     token = _current.set(running)
     try:
         yield running
-        if running._doom is not None:
-            raise running._doom
+        _raise_doom(running._doom)
     except BaseException as error:
         if _is_open(session):
             await asyncio.shield(session.abort_transaction())
@@ -214,8 +247,31 @@ async def _on_session(session: AsyncClientSession) -> AsyncIterator[Transaction]
         running._undo()
         raise
     running.committed = True
-    for hook in running._after_commit:
-        await hook()
+    await _follow(running._after_commit)
+
+
+def _raise_doom(doom: BaseException | None) -> None:
+    if isinstance(doom, Exception):
+        raise doom
+    if doom is not None:  # a cancellation was caught in between: raised here it would look like another one
+        raise RefusedOperation(
+            "the transaction cannot commit: a part of it was cancelled when it had written something.",
+            hint="Put the time limit round the whole block.",
+        ) from doom
+
+
+async def _follow(hooks: Sequence[AfterCommit]) -> None:
+    """Call every hook, because what they follow from is certain; then raise what the first one failed with."""
+    failed: Exception | None = None
+    for hook in hooks:
+        try:
+            await hook()
+        except Exception as error:
+            if failed is not None:
+                _log.exception("another hook failed after a commit")
+            failed = failed or error
+    if failed is not None:
+        raise failed
 
 
 def _is_transient(error: BaseException | None) -> bool:

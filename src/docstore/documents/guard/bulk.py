@@ -20,7 +20,7 @@ from docstore.documents.guard.deletes import delete_by_rules
 from docstore.documents.guard.predicate import DELETED, deletion_marks
 from docstore.documents.guard.updates import stamp_insert
 from docstore.documents.guard.writes import Target, Writer
-from docstore.documents.transactions import ambient_session
+from docstore.documents.transactions import ambient_session, note_write
 from docstore.errors import RefusedOperation
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ async def _in_runs(
         await _refuse_duplicating_upsert(collection, writer, run[0], session)
         try:
             result = await collection.raw.bulk_write([each.request(writer) for each in run], session=session, **options)
+            note_write()
             _add(total, result.bulk_api_result, start, marks=marks)
         except BulkWriteError as error:
             _add(total, error.details or {}, start, marks=marks)

@@ -17,6 +17,7 @@ from docstore.documents.guard.references import ReferenceKeeper, ReferenceWrite
 from docstore.documents.transactions import (
     ambient_session,
     current_transaction,
+    note_write,
     open_transaction,
     run_in_transaction,
 )
@@ -95,7 +96,9 @@ class Writer:
         """Run an insert of `documents`, to which the driver gives their ids, and what follows from it."""
         keeper = self.keeper if self.keeper is not None and self.keeper.refers(documents) else None
         if not self.observed and keeper is None:
-            return await write(ambient_session(session))
+            inserted = await write(ambient_session(session))
+            note_write()
+            return inserted
 
         async def work(joined: AsyncClientSession) -> R:
             if keeper is not None:
@@ -134,6 +137,8 @@ class Writer:
             if upsert and not result.matched_count:
                 await self.refuse_if_deleted(aim.wanted, joined, options)
                 result = await run(aim.narrowed, counted, upsert=True, session=joined, **options)
+            if result.acknowledged and (result.matched_count or result.upserted_id is not None):
+                note_write()
             return result
 
         if not self._policy.is_news(update):
@@ -193,7 +198,9 @@ class Writer:
             return found
 
         if not self._policy.is_news(update) and checked is None:
-            return await write(target, ambient_session(session))
+            changed = await write(target, ambient_session(session))
+            note_write()
+            return changed
 
         async def work(joined: AsyncClientSession) -> Document | None:
             if checked is not None and self.keeper is not None:
@@ -213,7 +220,9 @@ class Writer:
         """Run ``delete_one`` or ``delete_many`` for good, where the collection does so, and what follows from it."""
         run = self._raw.delete_many if many else self._raw.delete_one
         if not self.observed:
-            return await run(target.narrowed, session=ambient_session(session), **options)
+            gone = await run(target.narrowed, session=ambient_session(session), **options)
+            note_write()
+            return gone
 
         async def work(joined: AsyncClientSession) -> DeleteResult:
             ids = await self.matching_ids(target, joined, options, many=many)
@@ -230,7 +239,9 @@ class Writer:
     async def find_and_remove(self, target: Target, session: Session, options: Mapping[str, Any]) -> Document | None:
         """Run ``find_one_and_delete`` for good, where the collection does so, and what follows from it."""
         if not self.observed:
-            return await self._raw.find_one_and_delete(target.narrowed, session=ambient_session(session), **options)
+            gone = await self._raw.find_one_and_delete(target.narrowed, session=ambient_session(session), **options)
+            note_write()
+            return gone
 
         async def work(joined: AsyncClientSession) -> Document | None:
             ids = await self.matching_ids(target, joined, options, many=False)
@@ -288,6 +299,7 @@ class Writer:
         """Call the hooks for one batch of written documents."""
         if not ids:
             return
+        note_write()
         change = Change(self._raw.name, kind, tuple(ids), before or {}, after or {}, reason)
         with _taking_back():
             for hook in (*self._policy.hooks, *self._policy.reactions):
