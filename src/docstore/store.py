@@ -18,7 +18,7 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from docstore._store_servers import StoreServers
-from docstore.cache import CacheHelper
+from docstore.cache import Cache, CachedDocuments, CacheHelper, ChangeFollower, active_cache, use_cache
 from docstore.clients import (
     KafkaPublisher,
     KeyValue,
@@ -35,16 +35,24 @@ from docstore.clients import (
     ensure_topic,
     make_kafka_consumer,
 )
-from docstore.documents import DeletionStep, add_event_handler, bind, remove_event_handler, unbind
+from docstore.documents import (
+    DeletionStep,
+    add_event_handler,
+    bind,
+    remove_event_handler,
+    unbind,
+    use_read_through,
+)
 from docstore.documents.audit import AUDIT_MODELS
-from docstore.errors import DocstoreError, NotBound
+from docstore.errors import DocstoreError, NotBound, SettingsError
 from docstore.models import ALL
 from docstore.outbox import InboxEntry, Outbox, OutboxEntry
-from docstore.settings import Settings
+from docstore.settings import DbMethod, Settings
 from docstore.workers import Consumer, DeadLetter
 
 if TYPE_CHECKING:
     from docstore.clients.algolia import AlgoliaIndex
+    from docstore.operations.querylog import QueryRecorder
 
 Client = AsyncMongoClient[dict[str, Any]]
 Database = AsyncDatabase[dict[str, Any]]
@@ -55,6 +63,8 @@ SYSTEM_MODELS: Final[tuple[type[Any], ...]] = (OutboxEntry, InboxEntry, DeadLett
 """The rows that mechanisms keep for themselves; every Store binds them."""
 
 _outbox: Final = Outbox()
+_cached_documents: Final = CachedDocuments(active_cache)
+_cache_follower: Final = ChangeFollower(_cached_documents)
 _open: Final[list[Store]] = []
 
 
@@ -75,6 +85,8 @@ class Store:
         self._opened: AsyncExitStack | None = None
         self._client: Client | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._query_log: QueryRecorder | None = None
+        self._cache: Cache | None = None
 
     @classmethod
     def from_env(cls, env_file: Path | None = None, *, models: Sequence[type[Any]] = ALL) -> Self:
@@ -102,6 +114,8 @@ class Store:
             self._client = await connect_mongo(settings)
             stack.push_async_callback(self._leave)
             await self._arrive()
+            if settings.query_log:
+                self._query_log = await stack.enter_async_context(self._make_query_log())
             self._opened = stack.pop_all()
         return self
 
@@ -143,6 +157,11 @@ class Store:
         """
         return self.client[self.settings.effective_database_name]
 
+    @property
+    def query_log(self) -> QueryRecorder | None:
+        """What keeps the query log, with its counts; None when QUERY_LOG is off."""
+        return self._query_log
+
     async def publisher(self) -> Publisher:
         """Kafka, for sending; connects with the first message.
 
@@ -161,7 +180,7 @@ class Store:
 
     async def cache(self, namespace: str = "cache") -> CacheHelper:
         """A cache in Redis whose keys begin with ``<namespace>-``. Raises as `publisher`."""
-        return CacheHelper(await self.key_value(), namespace)
+        return CacheHelper(await self._open_cache(), namespace)
 
     @asynccontextmanager
     async def make_consumer(self, group: str, topics: Sequence[str]) -> AsyncIterator[Consumer]:
@@ -189,6 +208,13 @@ class Store:
             _LazyProbe("algolia", self._algolia),
         )
 
+    def _make_query_log(self) -> QueryRecorder:
+        from docstore.clients.command_events import ObservedClient
+        from docstore.operations.querylog import QueryRecorder
+
+        assert isinstance(self.client, ObservedClient)
+        return QueryRecorder(self.database, self.client.command_events)
+
     async def _mongo(self) -> MongoProbe:
         return MongoProbe(await self._need("mongodb"))
 
@@ -203,6 +229,20 @@ class Store:
 
         return AlgoliaIndex(await self._need("algolia"))
 
+    async def _open_cache(self) -> Cache:
+        key_value = await self._redis()
+        if self._cache is None:
+            # Branches share a server with what they were made from, and must not share its values.
+            prefix = f"{self.settings.database_branch}:" if self.settings.db_method is DbMethod.BRANCH else ""
+            self._cache = Cache(key_value, prefix=prefix)
+        return self._cache
+
+    async def _active_cache(self) -> Cache:
+        """The cache for what follows from changes, and for documents: not worth starting a server for."""
+        if self._cache is None and self.settings.redis_dsn is None:
+            raise SettingsError("Redis is not configured.", hint="Set REDIS_URL.", field="REDIS_URL")
+        return await self._open_cache()
+
     async def _need(self, service: str) -> Settings:
         _ = self.client  # says so when the Store is not open
         return await self._servers.need(service)
@@ -213,6 +253,8 @@ class Store:
         _open[:] = [each for each in _open if each._loop is not None and not each._loop.is_closed()]
         if not _open:
             add_event_handler(_outbox)
+            add_event_handler(_cache_follower)
+            use_read_through(_cached_documents)
         _open.append(self)
         await self._bind()
 
@@ -226,6 +268,7 @@ class Store:
             cursor_key=key.get_secret_value().encode() if key is not None else None,
             strict_filters=settings.strict_filters,
         )
+        use_cache(self._active_cache)
 
     async def _leave(self) -> None:
         if self in _open:
@@ -234,7 +277,13 @@ class Store:
             await _open[-1]._bind()
         else:
             remove_event_handler(_outbox)
+            remove_event_handler(_cache_follower)
+            use_read_through(None)
+            use_cache(None)
             unbind(self._models)
+        cache, self._cache = self._cache, None
+        if cache is not None:
+            await cache.close()
 
     async def _close_clients(self) -> None:
         """Close the shared clients, but for those that another open Store shares."""

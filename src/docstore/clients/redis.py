@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Hashable, Mapping
+from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
 from docstore._masking import mask_url
 from docstore.clients._shared import SharedHandles, elapsed_ms, resolve, with_retries
 from docstore.clients.protocols import Ping
-from docstore.errors import OperationTimeout, ServerUnavailable, ServiceError, SettingsError
+from docstore.errors import DocstoreError, OperationTimeout, ServerUnavailable, ServiceError, SettingsError
 from docstore.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,6 +20,24 @@ _HEALTH_CHECK_EVERY_S = 30
 _SCAN_BATCH = 500
 # Plain EVAL: not every server that speaks the protocol keeps scripts for EVALSHA.
 _DELETE_IF_EQUAL = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+_EXPIRE_IF_EQUAL = (
+    "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0"
+)
+# After the value and its lifetime come, key by key, whether something was seen there ('1' or '0') and what.
+_SET_IF_UNCHANGED = """
+for place = 2, #KEYS do
+  local held = redis.call('get', KEYS[place])
+  local seen = ARGV[2 * place - 1] == '1'
+  if (held and true or false) ~= seen or (seen and held ~= ARGV[2 * place]) then return 0 end
+end
+redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2])
+return 1
+"""
+_INCREMENT_WITH_TTL = """
+local value = redis.call('incrby', KEYS[1], ARGV[1])
+if redis.call('pttl', KEYS[1]) < 0 then redis.call('pexpire', KEYS[1], ARGV[2]) end
+return value
+"""
 
 _clients: SharedHandles[Redis] = SharedHandles("get_redis()")
 
@@ -108,6 +126,29 @@ class RedisKeyValue:
         with _translated(self._settings):
             return bool(await self._client.set(key, value, px=milliseconds, nx=only_if_absent))
 
+    async def get_many(self, *keys: str) -> list[bytes | None]:
+        if not keys:
+            return []
+        with _translated(self._settings):
+            return cast(list[bytes | None], await self._client.mget(keys))
+
+    async def set_many(self, values: Mapping[str, bytes], *, ttl: float, only_if_present: bool = False) -> None:
+        if not values:
+            return
+        milliseconds = _milliseconds(ttl)
+        with _translated(self._settings):
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for key, value in values.items():
+                    pipeline.set(key, value, px=milliseconds, xx=only_if_present)
+                await pipeline.execute()
+
+    async def set_if_unchanged(self, key: str, value: bytes, *, ttl: float, seen: Mapping[str, bytes | None]) -> bool:
+        arguments: list[bytes | int] = [value, _milliseconds(ttl)]
+        for held in seen.values():
+            arguments += [b"0" if held is None else b"1", held or b""]
+        with _translated(self._settings):
+            return bool(await self._client.eval(_SET_IF_UNCHANGED, 1 + len(seen), key, *seen, *arguments))
+
     async def delete(self, *keys: str) -> int:
         if not keys:
             return 0
@@ -118,9 +159,11 @@ class RedisKeyValue:
         with _translated(self._settings):
             return bool(await self._client.exists(key))
 
-    async def increment(self, key: str, by: int = 1) -> int:
+    async def increment(self, key: str, by: int = 1, *, ttl: float | None = None) -> int:
         with _translated(self._settings):
-            return int(await self._client.incrby(key, by))
+            if ttl is None:
+                return int(await self._client.incrby(key, by))
+            return int(await self._client.eval(_INCREMENT_WITH_TTL, 1, key, by, _milliseconds(ttl)))
 
     async def expire(self, key: str, ttl: float) -> bool:
         with _translated(self._settings):
@@ -146,6 +189,10 @@ class RedisKeyValue:
     async def delete_if_equal(self, key: str, value: bytes) -> bool:
         with _translated(self._settings):
             return bool(await self._client.eval(_DELETE_IF_EQUAL, 1, key, value))
+
+    async def expire_if_equal(self, key: str, value: bytes, ttl: float) -> bool:
+        with _translated(self._settings):
+            return bool(await self._client.eval(_EXPIRE_IF_EQUAL, 1, key, value, _milliseconds(ttl)))
 
 
 def _milliseconds(seconds: float) -> int:
@@ -198,29 +245,45 @@ def _make(settings: Settings) -> Redis:
     return Redis.from_pool(pool)
 
 
-@contextmanager
-def _translated(settings: Settings) -> Iterator[None]:
+class _translated:  # noqa: N801  # reads as the statement it is
+    """Turns the driver's errors into ours; made for every command, so nothing is worked out before one is raised."""
+
+    __slots__ = ("_settings",)
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception):
+            ours = _translation(error, self._settings)
+            if ours is not None:
+                raise ours from error
+
+
+def _translation(error: Exception, settings: Settings) -> DocstoreError | None:
     from redis import exceptions
 
-    where = f"Redis at {_address(settings)} ({_variable(settings)})"
-    try:
-        yield
-    except exceptions.AuthenticationError as error:
-        raise ServiceError(
-            f"{where} refused the login.", hint="Check user and password.", field=_variable(settings)
-        ) from error
-    except exceptions.TimeoutError as error:
-        raise OperationTimeout(
+    where, field = f"Redis at {_address(settings)} ({_variable(settings)})", _variable(settings)
+    if isinstance(error, exceptions.AuthenticationError):
+        return ServiceError(f"{where} refused the login.", hint="Check user and password.", field=field)
+    if isinstance(error, exceptions.TimeoutError):
+        return OperationTimeout(
             f"{where} did not answer within {settings.redis_timeout_s:g} s; a write may have happened.",
             hint="Check the server's load, or raise REDIS_TIMEOUT_S.",
-            field=_variable(settings),
-        ) from error
-    except exceptions.ConnectionError as error:
-        raise ServerUnavailable(
+            field=field,
+        )
+    if isinstance(error, exceptions.ConnectionError):
+        return ServerUnavailable(
             f"{where} does not answer: {type(error).__name__}.",
             hint="Check that it runs (`docker compose up -d redis` or `docstore up`), that host, port and "
             "TLS are right, and, when it does answer others, that REDIS_MAX_CONNECTIONS is large enough.",
-            field=_variable(settings),
-        ) from error
-    except exceptions.RedisError as error:
-        raise ServiceError(f"{where} refused a command: {type(error).__name__}.") from error
+            field=field,
+        )
+    if isinstance(error, exceptions.RedisError):
+        return ServiceError(f"{where} refused a command: {type(error).__name__}.")
+    return None

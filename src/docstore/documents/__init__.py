@@ -38,6 +38,7 @@ from docstore.documents.indexes import Index, declared_indexes, index, unique
 from docstore.documents.integrity import DeletionStep, resume_deletions
 from docstore.documents.pages import NumberedPage, Page
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
+from docstore.documents.read_through import CachedReads, ReadThrough, use_read_through
 from docstore.documents.references import OnDelete, PydanticObjectId, Ref, Reference, references_of
 from docstore.documents.states import StateMachine
 from docstore.documents.transactions import (
@@ -60,6 +61,7 @@ from docstore.documents.triggers import (
 
 __all__ = [
     "STORED",
+    "CachedReads",
     "Change",
     "ChangeKind",
     "DeletionReport",
@@ -80,6 +82,7 @@ __all__ = [
     "One",
     "Page",
     "PydanticObjectId",
+    "ReadThrough",
     "Ref",
     "Reference",
     "Relation",
@@ -123,5 +126,6 @@ __all__ = [
     "trusted",
     "unbind",
     "unique",
+    "use_read_through",
     "utc_now",
 ]

@@ -55,6 +55,7 @@ from docstore.documents.references import PydanticObjectId
 from docstore.documents.states import StateMachine
 from docstore.documents.tracking import forget_with_transaction, is_changed, keep_state, roll_back, state_of
 from docstore.documents.transactions import ambient_session
+from docstore.documents.read_through import CachedDoor
 from docstore.documents.trash import TrashDoor
 from docstore.documents.triggers import Trigger, following_triggers
 from docstore.documents.validation import encoded, prepared_batch, revalidate
@@ -124,6 +125,9 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         """Of versioned models alone: how often the document was written since it was inserted."""
     audited: ClassVar[bool] = False
     """Whether every change, by any route, leaves an audit entry in its own transaction."""
+
+    cached: ClassVar[CachedDoor] = CachedDoor()
+    """Documents by id, through the Store's cache: ``await Post.cached.get(post_id)``."""
 
     page_limit: ClassVar[int] = 1000
     """The most documents that one page may hold."""

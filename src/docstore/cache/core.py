@@ -1,0 +1,99 @@
+"""What all helpers of one cache share: the server behind a breaker, the counts, and the loads under way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar
+
+from docstore.cache.breaker import Breaker
+from docstore.cache.stats import CacheStats
+from docstore.clients.protocols import KeyValue
+from docstore.errors import DocstoreError, OperationTimeout, ServerUnavailable, ServiceError
+
+T = TypeVar("T")
+
+COMMAND_SECONDS: Final = 1.0
+"""How long a command may take before it counts as failed: a cache that is slower than that is none."""
+
+_log = logging.getLogger("docstore.cache")
+
+
+class Cache:
+    """One cache: a `KeyValue` that may be away. Make one a server and process, and `CacheHelper`s on it.
+
+    Args:
+        key_value: where the values are.
+        prefix: put before every key, so that deployments can share a server; empty by default.
+        breaker: when to stop asking; three failures in a row, for five seconds, by default.
+        command_seconds: see `COMMAND_SECONDS`.
+    """
+
+    def __init__(
+        self,
+        key_value: KeyValue,
+        *,
+        prefix: str = "",
+        breaker: Breaker | None = None,
+        command_seconds: float = COMMAND_SECONDS,
+    ) -> None:
+        self.key_value = key_value
+        self.prefix = prefix
+        self.stats = CacheStats()
+        self.flights: dict[str, asyncio.Task[Any]] = {}
+        self._breaker = breaker or Breaker()
+        self._command_seconds = command_seconds
+        self._running: set[asyncio.Task[Any]] = set()
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the server has failed, and is not asked for now."""
+        return self._breaker.is_open
+
+    async def ask(self, command: Callable[[], Awaitable[T]], otherwise: T) -> T:
+        """The command's answer; `otherwise` when the server does not give one in time, or is not asked."""
+        if not self._breaker.allows():
+            self.stats.skipped += 1
+            return otherwise
+        try:
+            async with asyncio.timeout(self._command_seconds):
+                answer = await command()
+        except (ServerUnavailable, OperationTimeout, ServiceError, TimeoutError) as error:
+            self._note(error)
+            return otherwise
+        self._breaker.succeeded()
+        return answer
+
+    async def held(self, keys: Sequence[str]) -> list[bytes | None]:
+        """What is stored under each key; None where nothing is, and everywhere when the cache is away."""
+        nothing: list[bytes | None] = [None] * len(keys)
+        return await self.ask(lambda: self.key_value.get_many(*keys), nothing) if keys else nothing
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run `work` beside its caller, who may go away; `close` ends it."""
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def close(self) -> None:
+        """End what is still running beside; the server's handle stays open."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        self.flights.clear()
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen, should everybody who waited have gone
+
+    def _note(self, error: Exception) -> None:
+        self.stats.errors += 1
+        told = error.message if isinstance(error, DocstoreError) else "no answer in time"
+        if self._breaker.failed():
+            _log.warning("The cache is away and is not asked for a while: %s", told)
+        else:
+            _log.info("A cache command failed: %s", told)

@@ -1,0 +1,131 @@
+"""One load for all who ask: within a process they wait for one task, between processes for a lock that is renewed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from docstore.cache.core import Cache
+from docstore.cache.entries import Entry
+from docstore.cache.slots import Life, Slots
+
+LOCK_SECONDS: Final = 10.0
+"""How long a lock outlives a process that died; a living one renews it."""
+
+WAIT_SECONDS: Final = 30.0
+"""How long another process's load is waited for; then this one loads too."""
+
+_POLL_FIRST, _POLL_LAST = 0.01, 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A value as bytes, and how long it lives; None: it is not to be kept."""
+
+    payload: bytes
+    life: Life | None
+
+
+class Flights:
+    """The loads of a cache."""
+
+    def __init__(self, cache: Cache, slots: Slots) -> None:
+        self._cache = cache
+        self._slots = slots
+
+    async def join(self, key: str, tags: Sequence[str], make: Callable[[], Awaitable[Made]]) -> bytes:
+        """The value's bytes: from the load that is under way, or from one that begins now.
+
+        A caller that is cancelled leaves the load to the others.
+        """
+        flight = self._begin(key, tags, make, only_if_free=False)
+        payload = await asyncio.shield(flight)
+        assert payload is not None  # only a refresh may end without a value
+        return payload
+
+    def refresh(self, key: str, tags: Sequence[str], make: Callable[[], Awaitable[Made]]) -> None:
+        """Let a fresh value be made beside, unless somebody makes one already."""
+        self._begin(key, tags, make, only_if_free=True)
+
+    def _begin(
+        self, key: str, tags: Sequence[str], make: Callable[[], Awaitable[Made]], *, only_if_free: bool
+    ) -> asyncio.Task[bytes | None]:
+        # A refresh may find the lock taken and end without a value, which those who need one cannot join.
+        name = f"{key}\0refresh" if only_if_free else key
+        flight = self._cache.flights.get(name)
+        if flight is None:
+            flight = self._cache.spawn(self._fly(key, tags, make, only_if_free))
+            self._cache.flights[name] = flight
+            flight.add_done_callback(lambda _: self._cache.flights.pop(name, None))
+        return flight
+
+    async def _fly(
+        self, key: str, tags: Sequence[str], make: Callable[[], Awaitable[Made]], only_if_free: bool
+    ) -> bytes | None:
+        token = secrets.token_hex(8).encode()
+        entry = await self._take_off(key, tags, token, only_if_free)
+        if isinstance(entry, Entry):
+            return entry.payload
+        if entry is False:
+            return None
+        async with self._locked(key, token):
+            [seen] = await self._slots.look_around([key], tags)
+            self._cache.stats.loads += 1
+            made = await make()
+            if made.life is not None:
+                await self._slots.store(key, made.payload, made.life, seen)
+            return made.payload
+
+    async def _take_off(self, key: str, tags: Sequence[str], token: bytes, only_if_free: bool) -> Entry | bool:
+        """The value somebody else has made by now; True: load; False: leave it to who has the lock."""
+        until = time.monotonic() + WAIT_SECONDS
+        pause = _POLL_FIRST
+        while True:
+            locked = await self._lock(key, token)
+            if locked is not False and not self._cache.is_away:
+                # Who had the lock before may have stored a value since we looked.
+                entry = await self._slots.read(key, tags)
+                if entry is not None and entry.is_fresh():
+                    await self._unlock(key, token)
+                    return entry
+            if locked is not False or time.monotonic() > until:
+                return True
+            if only_if_free:
+                return False
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
+            pause = min(_POLL_LAST, pause * 1.5)
+            entry = await self._slots.read(key, tags)
+            if entry is not None and entry.is_fresh():
+                return entry
+
+    async def _lock(self, key: str, token: bytes) -> bool | None:
+        """Whether the lock is ours now; None when the cache is away and nobody can tell."""
+        lock = self._slots.lock_key(key)
+        key_value = self._cache.key_value
+        return await self._cache.ask(lambda: key_value.set(lock, token, ttl=LOCK_SECONDS, only_if_absent=True), None)
+
+    async def _unlock(self, key: str, token: bytes) -> None:
+        lock = self._slots.lock_key(key)
+        await self._cache.ask(lambda: self._cache.key_value.delete_if_equal(lock, token), False)
+
+    @asynccontextmanager
+    async def _locked(self, key: str, token: bytes) -> AsyncIterator[None]:
+        renewal = asyncio.create_task(self._renew(key, token))
+        try:
+            yield
+        finally:
+            renewal.cancel()
+            await asyncio.gather(renewal, return_exceptions=True)
+            await self._unlock(key, token)
+
+    async def _renew(self, key: str, token: bytes) -> None:
+        lock = self._slots.lock_key(key)
+        while True:
+            await asyncio.sleep(LOCK_SECONDS / 3)
+            await self._cache.ask(lambda: self._cache.key_value.expire_if_equal(lock, token, LOCK_SECONDS), False)

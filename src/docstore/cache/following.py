@@ -1,0 +1,57 @@
+"""Cached documents follow committed changes: at once in the process that made them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+from docstore.cache.core import COMMAND_SECONDS
+from docstore.cache.documents import CachedDocuments
+from docstore.documents import DocumentChanged, Event, current_transaction
+from docstore.errors import DocstoreError
+
+_log = logging.getLogger("docstore.cache")
+
+_LIMIT: Final = 2 * COMMAND_SECONDS
+
+
+class ChangeFollower:
+    """An event handler: after the commit, what was changed is dropped from the cache.
+
+    It spares readers the way through the outbox, which is what guarantees it: a process may die in between, and the
+    cache may be away. So it never fails, and never holds a writer up for more than two seconds.
+
+    Args:
+        documents: the cached ones.
+    """
+
+    def __init__(self, documents: CachedDocuments) -> None:
+        self._documents = documents
+
+    async def __call__(self, events: Sequence[Event]) -> None:
+        changed: defaultdict[str, list[object]] = defaultdict(list)
+        for event in events:
+            if isinstance(event, DocumentChanged):
+                changed[event.changed_collection].append(event.aggregate_id)
+        if not changed:
+            return
+
+        async def drop() -> None:
+            await self._drop(changed)
+
+        running = current_transaction()
+        if running is None:
+            await drop()
+        elif running.owned:
+            running.after_commit(drop)
+
+    async def _drop(self, changed: dict[str, list[object]]) -> None:
+        try:
+            async with asyncio.timeout(_LIMIT):
+                for collection, ids in changed.items():
+                    await self._documents.changed(collection, ids)
+        except (DocstoreError, TimeoutError) as error:
+            _log.info("Cached documents are dropped later, by the cache worker: %s", type(error).__name__)

@@ -1,0 +1,113 @@
+"""A value that everybody misses at once is loaded once, among processes too."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from docstore.cache import Cache, CacheHelper
+from docstore.cache import flights as flights_module
+from docstore.cache.slots import Slots
+from docstore.clients import RedisKeyValue, close_redis
+from docstore.embedded import EmbeddedServers
+from docstore.settings import Settings
+
+PROCESSES, CALLERS = 4, 250
+
+_PROGRAM = """
+import asyncio, sys
+from docstore.cache import Cache, CacheHelper
+from docstore.clients import RedisKeyValue, close_redis
+from docstore.settings import Settings
+
+async def main(url, namespace, callers):
+    settings = Settings(db_method="LOCAL", database_url_local="mongodb://127.0.0.1:1", redis_url=url)
+    helper = CacheHelper(Cache(RedisKeyValue(settings), command_seconds=30), namespace)
+
+    async def make():
+        await helper.increment("loads")
+        await asyncio.sleep(1.0)
+        return "made"
+
+    await helper.get("warm")
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    answers = await asyncio.gather(*(helper.get_or_set("k", make) for _ in range(callers)))
+    assert set(answers) == {"made"}, set(answers)
+    await close_redis(settings)
+
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+"""
+
+
+@pytest_asyncio.fixture
+async def helper(settings: Settings) -> AsyncIterator[CacheHelper]:
+    cache = Cache(RedisKeyValue(settings), command_seconds=10)
+    yield CacheHelper(cache, f"n{uuid4().hex}")
+    await cache.close()
+    await close_redis(settings)
+
+
+async def test_a_thousand_misses_in_four_processes_are_one_load(servers: EmbeddedServers, helper: CacheHelper) -> None:
+    namespace = helper.key("").removesuffix("-")
+    command = [sys.executable, "-c", _PROGRAM, servers.settings_overrides()["redis_url"], namespace, str(CALLERS)]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert await asyncio.to_thread(process.stdout.readline) == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        await asyncio.to_thread(process.communicate)
+        assert process.returncode == 0
+    assert await helper.get("loads") == 1
+
+
+async def test_the_lock_of_a_process_that_died_runs_out(
+    helper: CacheHelper, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await RedisKeyValue(settings).set(Slots.lock_key(helper.key("k")), b"of the dead", ttl=0.3)
+
+    async def make() -> str:
+        return "made"
+
+    async with asyncio.timeout(5):
+        assert await helper.get_or_set("k", make) == "made"
+
+
+async def test_a_lock_that_never_goes_is_not_waited_for_without_end(
+    helper: CacheHelper, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flights_module, "WAIT_SECONDS", 0.3)
+    await RedisKeyValue(settings).set(Slots.lock_key(helper.key("k")), b"of a slow one", ttl=60)
+
+    async def make() -> str:
+        return "made"
+
+    async with asyncio.timeout(5):
+        assert await helper.get_or_set("k", make) == "made"
+    assert await RedisKeyValue(settings).get(Slots.lock_key(helper.key("k"))) == b"of a slow one"
+
+
+async def test_a_long_load_keeps_its_lock(
+    helper: CacheHelper, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flights_module, "LOCK_SECONDS", 0.3)
+
+    async def make() -> str:
+        await asyncio.sleep(0.8)
+        assert await RedisKeyValue(settings).exists(Slots.lock_key(helper.key("k")))
+        return "made"
+
+    assert await helper.get_or_set("k", make) == "made"
+    assert not await RedisKeyValue(settings).exists(Slots.lock_key(helper.key("k")))
