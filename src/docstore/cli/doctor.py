@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from docstore.operations import Check, Finding
     from docstore.settings import Settings
 
+_TOLD = {
+    "create": "missing",
+    "change": "different",
+    "unhide": "hidden",
+    "hide": "to be hidden",
+    "keep": "present",
+    "drop": "left over",
+    "unknown": "unknown",
+}
 _STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
 
 
@@ -82,18 +91,18 @@ def _topics() -> tuple[str, ...]:
 def _indexes_check(models: Sequence[type[Any]]) -> Check:
     from docstore.clients import get_database
     from docstore.operations import Finding
-    from docstore.schema import IndexStatus, index_status
+    from docstore.schema import index_plan
     from docstore.store import SYSTEM_MODELS
 
     async def check(settings: Settings) -> Sequence[Finding]:
-        states = await index_status(get_database(settings), (*models, *SYSTEM_MODELS))
-        counts = {status: sum(each.state is status for each in states) for status in IndexStatus}
-        detail = ", ".join(f"{count} {status.value}" for status, count in counts.items() if count)
-        if counts[IndexStatus.MISSING]:
+        plan = await index_plan(get_database(settings), (*models, *SYSTEM_MODELS))
+        counts = plan.counts()
+        detail = ", ".join(f"{count} {_TOLD[action]}" for action, count in counts.items() if count)
+        if counts["create"]:
             return [Finding("indexes", False, detail, "Build them: docstore indexes sync.")]
-        if counts[IndexStatus.DIFFERENT]:
-            return [Finding("indexes", False, detail, "See which: docstore indexes status. Drop them, then sync.")]
-        if counts[IndexStatus.UNKNOWN]:
+        if plan.outstanding:
+            return [Finding("indexes", False, detail, "See the plan, then make it so: docstore indexes status, sync.")]
+        if counts["unknown"]:
             return [Finding("indexes", True, detail, "See which no model declares: docstore indexes status.")]
         return [Finding("indexes", True, detail)]
 

@@ -8,69 +8,93 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from docstore.cli.invocation import Invocation, JsonFlag
-from docstore.cli.servers import kept_state_dir, opened_servers
+from docstore.cli.servers import opened_database
 from docstore.cli.tables import table
+from docstore.errors import SettingsError
 
 if TYPE_CHECKING:
-    from docstore.schema import IndexReport, IndexState
+    from docstore.schema import IndexAudit, IndexReport, Pruning
+    from docstore.settings import Settings
 
-group = typer.Typer(help="Compare, build and export the indexes that models declare.", no_args_is_help=True)
+group = typer.Typer(help="Plan, build, export and audit the indexes that models declare.", no_args_is_help=True)
+
+PruneFlag = Annotated[bool, typer.Option("--prune", help="Drop the indexes that no model declares.")]
+HideFlag = Annotated[
+    bool,
+    typer.Option(
+        "--hide-first",
+        help="With --prune: hide those indexes instead, and drop the ones that an earlier run has hidden.",
+    ),
+]
+AllFlag = Annotated[bool, typer.Option("--all", help="List the indexes that are in order, too.")]
 
 
 @group.command()
-def status(
-    context: typer.Context,
-    every: Annotated[bool, typer.Option("--all", help="List the indexes that are in order, too.")] = False,
-    json: JsonFlag = False,
-) -> None:
-    """Say which indexes are missing, differ, or are unknown. Exit code 1 when any is missing or differs."""
+def status(context: typer.Context, every: AllFlag = False, json: JsonFlag = False) -> None:
+    """Say what `sync` would do. Exit code 1 when an index has to be created, changed, hidden or shown."""
     invocation = Invocation.of(context, json)
 
     async def work() -> int:
-        from docstore.schema import IndexStatus
+        from docstore.cli.indexes_shown import counted, plan_table
+        from docstore.schema import index_plan
 
-        states = await _states(invocation)
-        wrong = [each for each in states if each.state in (IndexStatus.MISSING, IndexStatus.DIFFERENT)]
-        shown = states if every else [each for each in states if each.state is not IndexStatus.PRESENT]
-        if shown:
-            invocation.out.print(_state_table(shown))
-        invocation.out.print(_counted(states))
-        if wrong:
-            invocation.out.print("Build the missing ones with `docstore indexes sync`; drop those that differ first.")
-        invocation.print_json({"ok": not wrong, "indexes": [asdict(each) for each in states]})
-        return 1 if wrong else 0
+        async with opened_database(invocation) as opened:
+            plan = await index_plan(opened.database, opened.models)
+        invocation.out.print(plan_table(plan, every=every) or "")
+        invocation.out.print(counted(plan))
+        if plan.outstanding:
+            invocation.out.print("Make it so with `docstore indexes sync`.")
+        invocation.print_json(
+            {"ok": not plan.outstanding, "counts": plan.counts(), "indexes": [each.described() for each in plan.steps]}
+        )
+        return 1 if plan.outstanding else 0
 
     invocation.run(work)
 
 
 @group.command()
-def sync(context: typer.Context, json: JsonFlag = False) -> None:
-    """Build the missing indexes. Nothing is dropped or changed. Exit code 1 when some still differ."""
+def sync(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and do nothing.")] = False,
+    prune: PruneFlag = False,
+    hide_first: HideFlag = False,
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait while another deployment is at it.", min=0, metavar="SECONDS")
+    ] = 600.0,
+    yes: Annotated[bool, typer.Option("--yes", help="Prune a production database, too.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Print the plan and carry it out: build, change, hide and show indexes, one at a time.
+
+    Indexes that no model declares are left alone without --prune. Exit code 1 when a step failed.
+    """
     invocation = Invocation.of(context, json)
+    if hide_first and not prune:
+        raise typer.BadParameter("it says how to prune: add --prune.", param_hint="--hide-first")
 
     async def work() -> int:
-        from docstore.schema import IndexStatus
+        from docstore.cli.indexes_shown import SyncShown, counted, plan_table
+        from docstore.schema import Pruning, index_plan, sync_indexes
 
-        report = await _sync(invocation)
-        if report.created or report.left:
-            invocation.out.print(_state_table([*report.created, *report.left], built=len(report.created)))
-        invocation.out.print(
-            f"{len(report.created)} built in {report.seconds:.1f} s, {report.present} were there, "
-            f"{len(report.left)} left for you to judge."
-        )
-        different = [each for each in report.left if each.state is IndexStatus.DIFFERENT]
-        invocation.print_json(
-            {
-                "ok": not different,
-                "created": [asdict(each) for each in report.created],
-                "present": report.present,
-                "left": [asdict(each) for each in report.left],
-                "seconds": round(report.seconds, 3),
-            }
-        )
-        return 1 if different else 0
+        pruning = (Pruning.HIDE_FIRST if hide_first else Pruning.DROP) if prune else Pruning.KEEP
+        async with opened_database(invocation) as opened:
+            if dry_run:
+                plan = await index_plan(opened.database, opened.models, pruning=pruning)
+                invocation.out.print(plan_table(plan) or "")
+                invocation.out.print(f"{counted(plan)} Nothing was done.")
+                steps = [each.described() for each in plan.steps]
+                invocation.print_json({"ok": True, "dryRun": True, "counts": plan.counts(), "indexes": steps})
+                return 0
+            _expect_consent(opened.settings, pruning, yes=yes)
+            with SyncShown(invocation) as shown:
+                report = await sync_indexes(
+                    opened.database, opened.models, pruning=pruning, waiting=wait, listener=shown
+                )
+        _print_report(invocation, report)
+        return 1 if report.failed else 0
 
     invocation.run(work)
 
@@ -89,7 +113,8 @@ def export(
         from docstore.schema import export_indexes, stale_exports
         from docstore.store import SYSTEM_MODELS
 
-        changed = (stale_exports if check else export_indexes)(directory, (*invocation.models(), *SYSTEM_MODELS))
+        models = (*invocation.models(), *SYSTEM_MODELS)
+        changed = (stale_exports if check else export_indexes)(directory, models)
         names = ", ".join(changed) or "none"
         invocation.out.print(f"{'Stale' if check else 'Written or removed'} in {directory}: {names}.")
         invocation.print_json({"ok": not (check and changed), "directory": directory, "changed": changed})
@@ -98,54 +123,69 @@ def export(
     invocation.run(work)
 
 
-async def _states(invocation: Invocation) -> list[IndexState]:
-    from docstore.schema import index_status
-    from docstore.store import Store
+@group.command()
+def audit(context: typer.Context, json: JsonFlag = False) -> None:
+    """Say which indexes are redundant, unused, missing or of no use, why, and which declaration to change.
 
-    settings = invocation.settings()
-    async with (
-        opened_servers(settings, state_dir=kept_state_dir(settings), services=("mongodb",)) as servers,
-        Store(servers.settings, models=invocation.models()) as store,
-    ):
-        return await index_status(store.database, store.models)
+    Exit code 1 when there is something to change.
+    """
+    invocation = Invocation.of(context, json)
 
+    async def work() -> int:
+        from docstore.schema import audit_indexes
 
-async def _sync(invocation: Invocation) -> IndexReport:
-    from docstore.schema import sync_indexes
-    from docstore.store import Store
+        async with opened_database(invocation) as opened:
+            found = await audit_indexes(opened.database, opened.models)
+        _print_audit(invocation, found)
+        invocation.print_json(
+            {"ok": not found.findings, "findings": [asdict(each) for each in found.findings], "notes": found.notes}
+        )
+        return 1 if found.findings else 0
 
-    settings = invocation.settings()
-    async with (
-        opened_servers(settings, state_dir=kept_state_dir(settings), services=("mongodb",)) as servers,
-        Store(servers.settings, models=invocation.models()) as store,
-    ):
-        with invocation.err.status("Building indexes …") as line:
-            return await sync_indexes(
-                store.database,
-                store.models,
-                on_progress=lambda at: line.update(f"Building {at.number} of {at.total}: {at.collection} {at.name}"),
-            )
+    invocation.run(work)
 
 
-def _state_table(states: Sequence[IndexState], *, built: int = 0) -> Any:
-    return table(
-        "collection",
-        "index",
-        "state",
-        "serves",
-        rows=(
-            (each.collection, each.name, "built" if place < built else _state_told(each), each.serves)
-            for place, each in enumerate(states)
-        ),
+def _expect_consent(settings: Settings, pruning: Pruning, *, yes: bool) -> None:
+    from docstore.schema import Pruning
+
+    if pruning is not Pruning.KEEP and settings.is_production and not yes:
+        raise SettingsError(
+            f"DB_METHOD is PRODUCTION: --prune would drop indexes of {settings.effective_database_name!r}.",
+            hint="Look at `docstore indexes sync --prune --dry-run`; if that is what you want, add --yes.",
+        )
+
+
+def _print_report(invocation: Invocation, report: IndexReport) -> None:
+    for step, error in report.failed:
+        invocation.err.print(Text.assemble((f"{step.collection} {step.name}: ", "bold red"), str(error)))
+    if report.collections:
+        invocation.out.print(f"Collections created: {', '.join(report.collections)}.")
+    failed = f", {len(report.failed)} failed" if report.failed else ""
+    invocation.out.print(f"{len(report.done)} done{failed} in {report.seconds:.1f} s.")
+    invocation.print_json(
+        {
+            "ok": not report.failed,
+            "counts": report.plan.counts(),
+            "done": [each.described() for each in report.done],
+            "failed": [{**step.described(), "error": error.message} for step, error in report.failed],
+            "collections": report.collections,
+            "seconds": round(report.seconds, 3),
+        }
     )
 
 
-def _state_told(state: IndexState) -> str:
-    return f"{state.state.value}: {state.detail}" if state.detail else state.state.value
+def _print_audit(invocation: Invocation, found: IndexAudit) -> None:
+    if found.findings:
+        invocation.out.print(table("collection", "index", "verdict", "reason", "what to do", rows=_rows(found)))
+    for note in found.notes:
+        invocation.out.print(f"Note: {note}", markup=False)
+    count = len(found.findings)
+    verdict = f"{count} finding{'s' * (count != 1)}" if count else "nothing to change"
+    invocation.out.print(f"{found.indexes} indexes: {verdict}.")
 
 
-def _counted(states: Sequence[IndexState]) -> str:
-    from collections import Counter
-
-    counts = Counter(each.state.value for each in states)
-    return ", ".join(f"{counts[name]} {name}" for name in ("present", "missing", "different", "unknown")) + "."
+def _rows(found: IndexAudit) -> Sequence[Sequence[Any]]:
+    return [
+        (each.collection, each.index, each.verdict.value, each.reason, each.advice)
+        for each in sorted(found.findings, key=lambda one: (one.collection, one.index))
+    ]

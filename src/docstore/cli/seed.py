@@ -77,7 +77,7 @@ async def _seed(invocation: Invocation, settings: Settings, scale: int, names: l
     ):
         invocation.out.print(f"Servers: {servers.origin}.")
         # Without its indexes a large collection is slow to look up, and unique is only a word.
-        await sync_indexes(store.database, store.models)
+        (await sync_indexes(store.database, store.models)).expect_success()
         with ExitStack() as stack:
             listen = stack.enter_context(seed_progress(invocation.err, hidden=invocation.json))
             report = await seed_store(store, scale=scale, only=names, on_progress=listen)

@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pymongo.asynchronous.database import AsyncDatabase
+
+    from docstore.cli.invocation import Invocation
     from docstore.settings import Settings
 
 
@@ -27,6 +30,36 @@ def kept_state_dir(settings: Settings) -> Path:
     from docstore._store_servers import DEFAULT_STATE_DIR
 
     return settings.embedded_state_dir or DEFAULT_STATE_DIR
+
+
+@dataclass(frozen=True)
+class OpenedDatabase:
+    """The raw database of a command, its settings, and the document classes whose schema it is to have."""
+
+    database: AsyncDatabase[dict[str, Any]]
+    settings: Settings
+    models: tuple[type[Any], ...]
+
+
+@asynccontextmanager
+async def opened_database(invocation: Invocation) -> AsyncIterator[OpenedDatabase]:
+    """The raw database that the settings name, for commands that look after a schema: no model is bound.
+
+    Raises:
+        SettingsError, ServerUnavailable, ServiceError: nothing of that name is there, or it does not answer.
+    """
+    from docstore.clients import close_mongo_client, connect_mongo
+    from docstore.store import SYSTEM_MODELS
+
+    settings = invocation.settings()
+    models = invocation.models()
+    async with opened_servers(settings, state_dir=kept_state_dir(settings), services=("mongodb",)) as servers:
+        try:
+            client = await connect_mongo(servers.settings)
+            everything = (*models, *(each for each in SYSTEM_MODELS if each not in models))
+            yield OpenedDatabase(client[servers.settings.effective_database_name], servers.settings, everything)
+        finally:
+            await close_mongo_client(servers.settings)
 
 
 @asynccontextmanager

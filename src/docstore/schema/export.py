@@ -8,14 +8,13 @@ from typing import Any
 
 from bson import json_util
 
-from docstore.schema.specs import IndexSpec, collection_of, declared_specs, with_collections
+from docstore.schema.specs import IndexSpec, by_collection, declared_specs
 
 
 def exported_files(models: Sequence[type[Any]]) -> dict[str, str]:
     """The content of every file by its name, such as ``Post.json``."""
     return {
-        f"{collection_of(model)}.json": _rendered(collection_of(model), declared_specs(model))
-        for model in with_collections(models)
+        f"{name}.json": _rendered(name, declared_specs(*sharing)) for name, sharing in by_collection(models).items()
     }
 
 

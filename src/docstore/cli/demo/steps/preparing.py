@@ -9,7 +9,7 @@ from docstore.cli.invocation import Invocation
 from docstore.cli.progress import seed_progress
 from docstore.models import ALL
 from docstore.operations import SeedReport, seed
-from docstore.schema import IndexStatus, index_status, sync_indexes
+from docstore.schema import IndexAction, index_plan, sync_indexes
 from docstore.search import full_sync, push_settings
 from docstore.store import Store
 
@@ -24,14 +24,13 @@ async def prepare(
         "it has them already.",
     )
     report = await sync_indexes(store.database, store.models)
-    states = await index_status(store.database, store.models)
-    present = sum(each.state is IndexStatus.PRESENT for each in states)
-    ledger.check(
-        "declared indexes on the server", sum(each.state is not IndexStatus.UNKNOWN for each in states), present
-    )
+    report.expect_success()
+    plan = await index_plan(store.database, store.models)
+    kept = len(plan.of(IndexAction.KEEP))
+    ledger.check("declared indexes on the server", kept + len(plan.outstanding), kept)
     search = await store.search_index()
     pushed = await push_settings(search)
-    narrator.say(f"  {len(report.created)} indexes built, settings of {len(pushed)} search indexes applied.")
+    narrator.say(f"  {len(report.done)} indexes built, settings of {len(pushed)} search indexes applied.")
     # What happened while no worker ran: nothing in a new database.
     await full_sync(search)
 
