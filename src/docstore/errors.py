@@ -15,6 +15,10 @@
     │   ├── MigrationHistoryError   files and journal disagree: edited, missing, out of order
     │   ├── MigrationFailed         a migration raised half-way
     │   └── IrreversibleMigration   there is no way back
+    ├── BackupError                 a backup cannot be made, read, restored or pruned
+    │   ├── CorruptBackup           what is stored is not what was written; says which file, and where in it
+    │   └── RestoreRefused          the restore would overwrite, or meets another one's half
+    ├── BranchError                 a branch cannot be made, compared or removed
     ├── DocumentError               something about one document
     │   ├── NotFound                no living document matches
     │   ├── DeletedDocument         the document is in the trash
@@ -165,6 +169,40 @@ class IrreversibleMigration(MigrationError):
     """There is no way back."""
 
     code = "irreversible"
+
+
+class BackupError(DocstoreError):
+    """A backup cannot be made, read, restored or pruned."""
+
+    code = "backup"
+
+
+class CorruptBackup(BackupError):
+    """What is stored is not what was written.
+
+    Attributes:
+        file: the file, relative to the backup.
+        offset: the byte of the stored file from which on it cannot be trusted; None where the whole file is meant.
+    """
+
+    code = "corrupt_backup"
+
+    def __init__(self, message: str, *, file: str, offset: int | None = None, hint: str | None = None) -> None:
+        self.file = file
+        self.offset = offset
+        super().__init__(message, hint=hint)
+
+
+class RestoreRefused(BackupError):
+    """The restore would overwrite what is there, or meets another restore's half."""
+
+    code = "restore_refused"
+
+
+class BranchError(DocstoreError):
+    """A branch cannot be made, compared or removed."""
+
+    code = "branch"
 
 
 class DocumentError(DocstoreError):
