@@ -101,6 +101,13 @@ class Settings(BaseSettings):
     audit: bool = True
     audit_key: SecretStr | None = None
     cursor_key: SecretStr | None = None
+    query_log: bool = False
+    query_log_sample_rate: float = Field(0.05, ge=0, le=1)
+    query_log_slow_ms: int = Field(100, ge=1)
+
+    backup_url: SecretStr = SecretStr("backups")
+    backup_recipients: str = ""
+    backup_identity: SecretStr | None = None
 
     redis_url: SecretStr | None = None
     redis_host: str | None = None
