@@ -83,6 +83,11 @@ SPELLINGS: dict[str, tuple[Callable[[Any, Any], Any], set[str]]] = {
     "RegEx options": (lambda field, value: RegEx(field, "a", value), {"$regex", "$options"}),
     "ElemMatch": (lambda field, value: ElemMatch(field, value), {"$elemMatch"}),
     "ElemMatch field": (lambda field, value: ElemMatch(Target.inners, {"word": value}), {"$elemMatch"}),
+    "ElemMatch typed": (lambda field, value: ElemMatch(Target.inners, Eq("word", value)), {"$elemMatch"}),
+    "ElemMatch joined": (
+        lambda field, value: ElemMatch(Target.inners, Or(In("word", [value]), Not(Eq("word", value)))),
+        {"$elemMatch", "$or", "$in", "$not"},
+    ),
     "nested": (lambda field, value: Target.inner.word == value, set()),
     "plain": (lambda field, value: {str.__str__(field): value}, set()),
     "plain in or": (lambda field, value: {"$or": [{str.__str__(field): value}, {"number": 1}]}, {"$or"}),

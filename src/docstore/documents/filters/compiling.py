@@ -59,11 +59,21 @@ class Compiler:
     Args:
         model: the document class.
         strict: whether plain filters and unknown fields are judged.
+        inside: the stored path of the list whose elements the expressions are about, as in ElemMatch.
     """
 
-    def __init__(self, model: type[BaseModel], strict: bool) -> None:
+    def __init__(self, model: type[BaseModel], strict: bool, *, inside: str = "") -> None:
         self.model = model
         self._strict = strict
+        self._prefix = f"{inside}." if inside else ""
+
+    def of_elements(self, path: FieldPath) -> "Compiler":
+        """The compiler of what is asked of the elements of a list."""
+        return Compiler(self.model, self._strict, inside=path.stored)
+
+    def key(self, path: FieldPath) -> str:
+        """The path as the compiled filter names it: an element's fields without that of the list."""
+        return path.stored.removeprefix(self._prefix)
 
     def compile(self, given: Any) -> Mapping[Any, Any]:
         """One expression, with everything inside it."""
@@ -85,11 +95,19 @@ class Compiler:
     def path(self, field: Any) -> FieldPath | None:
         """The field an expression is about; None for an unknown one where that is allowed."""
         try:
-            return resolve(self.model, str.__str__(field))
+            return self.known_path(field)
         except UnknownField:
             if self._strict:
                 raise
             return None
+
+    def known_path(self, field: str) -> FieldPath:
+        """The field that a name in an expression means.
+
+        Raises:
+            UnknownField: the model has no such field.
+        """
+        return resolve(self.model, f"{self._prefix}{str.__str__(field)}")
 
     def under_field(self, path: FieldPath, value: Any) -> Any:
         """What a plain filter holds under a field, as a comparison."""
@@ -121,8 +139,9 @@ class Compiler:
             if name.startswith("$"):
                 compiled[name] = self._on_top(name, value)
                 continue
-            path = resolve(self.model, name)
-            if path.stored in compiled:
+            path = self.known_path(name)
+            stored = self.key(path)
+            if stored in compiled:
                 raise UnsafeFilter(
                     f"a plain filter names {path.spelled} twice, by attribute and by stored name.",
                     hint="Join the two conditions with And(...).",
@@ -130,7 +149,7 @@ class Compiler:
                     field=path.stored,
                 )
             # An ExpressionField knows whether it crosses a Link, and Beanie still asks it.
-            compiled[key if name == path.stored else path.stored] = self.under_field(path, value)
+            compiled[key if name == stored else stored] = self.under_field(path, value)
         return compiled
 
     def _on_top(self, name: str, value: Any) -> Any:

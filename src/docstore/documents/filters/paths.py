@@ -58,7 +58,8 @@ def resolve(model: type[BaseModel], path: str) -> FieldPath:
     stored: list[str] = []
     places: list[_Place] = [_Place(model, nullable=False)]
     for segment in path.split("."):
-        found = [step for place in places for step in _step(place, segment)]
+        storable = segment and "\0" not in segment
+        found = [step for place in places for step in _step(place, segment)] if storable else []
         if not found:
             raise _unknown(model, path, segment, places)
         stored.append(found[0][0])

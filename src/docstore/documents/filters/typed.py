@@ -27,7 +27,7 @@ from beanie.operators import (
 )
 from bson import Regex
 
-from docstore.documents.filters.paths import FieldPath, resolve
+from docstore.documents.filters.paths import FieldPath
 from docstore.documents.filters.trusted import TrustedFilter
 from docstore.documents.filters.values import Literally, coercer
 from docstore.errors import UnsafeFilter
@@ -42,7 +42,8 @@ def _under(compiler: "Compiler", field: Any, make: Callable[[FieldPath], Any], o
     path = compiler.path(field)
     if path is None:
         return {field: otherwise}
-    return {field if str.__str__(field) == path.stored else path.stored: make(path)}
+    stored = compiler.key(path)
+    return {field if str.__str__(field) == stored else stored: make(path)}
 
 
 def _equal(compiler: "Compiler", given: Eq) -> Compiled:
@@ -113,15 +114,18 @@ def _element(compiler: "Compiler", given: ElemMatch) -> Compiled:
     expression = given.expression
 
     def make(path: FieldPath) -> Any:
-        if isinstance(expression, TrustedFilter | BaseFindOperator):
+        if isinstance(expression, TrustedFilter):
             return {"$elemMatch": dict(expression)}
+        elements = compiler.of_elements(path)
+        if isinstance(expression, BaseFindOperator):
+            return {"$elemMatch": dict(elements.compile(expression))}
         _expect(compiler, given.field, expression, (Mapping,), "conditions on an element")
         conditions: dict[str, Any] = {}
         for key, value in expression.items():
             if str(key).startswith("$"):
                 raise compiler.operator_refused(path, str(key))
-            inner = resolve(compiler.model, f"{path.stored}.{key}")
-            conditions[inner.stored.removeprefix(f"{path.stored}.")] = compiler.under_field(inner, value)
+            inner = elements.known_path(key)
+            conditions[elements.key(inner)] = elements.under_field(inner, value)
         return {"$elemMatch": conditions}
 
     return _under(compiler, given.field, make, {"$elemMatch": expression})

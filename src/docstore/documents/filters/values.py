@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import Enum
 from functools import lru_cache
 from types import NoneType
 from typing import Any, Final
 
-from bson import ObjectId, Regex
+from beanie.odm.utils.encoder import Encoder
+from bson import ObjectId, Regex, encode
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
+from bson.errors import BSONError
 from pydantic import BaseModel, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from pydantic_core import PydanticUndefined
 
@@ -28,6 +33,10 @@ from docstore.errors import UnsafeFilter, ValidationFailed
 _UNCHANGED: Final = frozenset({str, int, float, bool, ObjectId, PydanticObjectId})
 _PATTERNS: Final = (re.Pattern, Regex)
 _INT64: Final = range(-(2**63), 2**63)
+_STORED_AS_THEY_ARE: Final = (bool, float, bytes, datetime, ObjectId)
+_DEPTH: Final = 100
+"""How deep MongoDB nests documents."""
+_OPTIONS: Final[CodecOptions[dict[str, Any]]] = CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
 _REFUSED: Final = object()
 
 
@@ -205,19 +214,29 @@ def _coerced(kind: Any, value: Any) -> Any:
     return _REFUSED
 
 
-def _is_storable(value: Any) -> bool:
+def _is_storable(value: Any, depth: int = 0) -> bool:
     """Whether BSON can hold it: an error of the driver's encoder would name the value."""
+    if depth > _DEPTH:
+        return False
     if isinstance(value, str):
         return value.isascii() or not any("\ud800" <= each <= "\udfff" for each in value)
     if isinstance(value, int) and not isinstance(value, bool | Enum):
         return value in _INT64
     if isinstance(value, Mapping):
         return all(
-            isinstance(key, str) and "\0" not in key and _is_storable(key) and _is_storable(each)
+            isinstance(key, str) and "\0" not in key and _is_storable(key) and _is_storable(each, depth + 1)
             for key, each in value.items()
         )
-    if isinstance(value, list | tuple):
-        return all(_is_storable(each) for each in value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(_is_storable(each, depth + 1) for each in value)
+    return value is None or isinstance(value, _STORED_AS_THEY_ARE) or _is_encodable(value)
+
+
+def _is_encodable(value: Any) -> bool:
+    try:
+        encode({"": Encoder(to_db=True).encode(value)}, codec_options=_OPTIONS)
+    except (BSONError, ValueError, OverflowError, TypeError):
+        return False
     return True
 
 

@@ -25,14 +25,18 @@ async def fetch_forward(relation: Resolved, documents: Sequence[Any], session: S
     references = [getattr(document, relation.by) for document in documents]
     collection = relation.target.get_pymongo_collection()
     found: list[Stored] = []
-    for batch in _batches(key for value in references for key in _keys(value)):
+    in_order = {"sort": relation.order} if relation.choice.sort else {}
+    for batch in _batches((key for value in references for key in _keys(value)), whole=bool(in_order)):
         filter = _all_of({"_id": {"$in": batch}}, *_conditions(relation))
         with translated(collection.name):
-            found += await collection.find(filter, session=session).to_list()
+            found += await collection.find(filter, session=session, **in_order).to_list()
     related = dict(zip((stored["_id"] for stored in found), parse_all(relation.target, found), strict=True))
+    ranks = {key: number for number, key in enumerate(related)} if in_order else {}
     for document, value in zip(documents, references, strict=True):
         if isinstance(value, list):
-            loaded: Any = [related[key] for key in value if key in related]
+            keys = [key for key in value if key in related]
+            keys = sorted(keys, key=ranks.__getitem__) if ranks else keys
+            loaded: Any = [related[key] for key in keys[: relation.choice.limit]]
         else:
             loaded = related.get(value)
         put(document, relation.name, loaded, (relation.by, value))
@@ -87,8 +91,10 @@ async def _limited(relation: Resolved, owner: Any, keys: list[Any], session: Ses
         inner = [*_matches(relation), {"$sort": dict(relation.order)}, limit]
         join = _join(relation.target, "_id", relation.target.stored_name(relation.by), inner)
     else:
-        targets = _joined_targets(relation, through.stored_name(relation.to))
-        inner = [{"$sort": {"_id": ASCENDING}}, *targets, limit, {"$replaceRoot": {"newRoot": "$found"}}]
+        # Once each, before they are counted: nothing keeps two links from connecting the same two documents.
+        once = {"$group": {"_id": f"${through.stored_name(relation.to)}", "link": {"$min": "$_id"}}}
+        targets = _joined_targets(relation, "_id")
+        inner = [once, {"$sort": {"link": ASCENDING}}, *targets, limit, {"$replaceRoot": {"newRoot": "$found"}}]
         join = _join(through, "_id", through.stored_name(relation.by), inner)
     pipeline: list[Mapping[str, Any]] = [{"$match": {"_id": {"$in": keys}}}, {"$project": {"_id": 1}}, join]
     rows = await _run(owner.get_pymongo_collection().in_scope(Scope.ALL), pipeline, session)
@@ -152,7 +158,9 @@ def _keys(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _batches(keys: Iterable[Any]) -> Iterator[list[Any]]:
+def _batches(keys: Iterable[Any], *, whole: bool = False) -> Iterator[list[Any]]:
+    """The distinct keys in slices, or in one where the answers are to come in one order."""
     distinct = list(dict.fromkeys(keys))
-    for start in range(0, len(distinct), BATCH):
-        yield distinct[start : start + BATCH]
+    size = len(distinct) if whole else BATCH
+    for start in range(0, len(distinct), size or 1):
+        yield distinct[start : start + size]

@@ -13,6 +13,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeVar, overload
 
+from docstore.documents.filters.trusted import trusted
 from docstore.errors import RelationError, RelationNotLoaded
 
 T = TypeVar("T")
@@ -68,7 +69,7 @@ class Relation(Generic[T]):
         return f"<relation {self.name}>"
 
     def where(self, *filters: Mapping[Any, Any] | bool) -> Self:
-        """This relation with only those related documents that match, too."""
+        """This relation with only those related documents that match, too; filters as in a query of their model."""
         return self._with(where=(*self.choice.where, *filters))
 
     def sort(self, *keys: Any) -> Self:
@@ -157,13 +158,13 @@ def has_many(
         by: the attribute of the target, or of the linking model, that refers here; needed when there are several.
         through: the linking model's class name, such as ``"TagOnPost"``.
         to: the linking model's attribute that refers to the target; needed when there are several.
-        where: only these, as a filter of stored fields.
+        where: only these, as a filter of stored fields; a declaration's own operators need no `trusted()`.
         sort: attributes of the target, a leading ``-`` for descending. By default the oldest first or, through a
             linking model, the first linked first.
         limit: at most so many for each parent.
     """
     keys = (sort,) if isinstance(sort, str) else tuple(sort)
-    choice = Choice((where,) if where else (), keys, limit)
+    choice = Choice((trusted(where),) if where else (), keys, limit)
     return Many(Shape(target, by, through, to, many=True), choice)
 
 

@@ -9,11 +9,13 @@ goes before what is derived.
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 
+from docstore.documents.filters.compiling import compile_filter
+from docstore.documents.filters.queries import is_strict
 from docstore.documents.include.relations import Choice, Many, One, Relation, Shape
 from docstore.documents.references import Reference, references_of
 from docstore.errors import NotBound, RelationError, UnknownRelation
@@ -97,6 +99,7 @@ def resolve(model: Model, relation: Relation[Any]) -> Resolved:
 
     Raises:
         RelationError: the declaration names an attribute that is no such reference, or leaves open which is meant.
+        UnsafeFilter, UnknownField, ValidationFailed: a condition it was narrowed by, as in a query of the related model.
         NotBound: a model it names is not bound to the same database.
     """
     shape = relation.shape
@@ -105,14 +108,20 @@ def resolve(model: Model, relation: Relation[Any]) -> Resolved:
         if reference is None:
             raise _bad(model, relation, f"{model.__name__}.{shape.by} is no reference")
         target = _bound(model, reference.target)
-        choice, order = relation.choice, _order(target, relation)
+        choice, order = _judged(target, relation.choice), _order(target, relation)
         return Resolved(relation.name, shape.many, True, target, reference.attribute, None, None, choice, order)
     target = _bound(model, str(shape.target))
     through = _bound(model, shape.through) if shape.through else None
     by = _reference(through or target, model, shape.by, model, relation)
     to = _reference(through, target, shape.to, model, relation, other_than=by) if through is not None else None
     order = _order(target, relation)
-    return Resolved(relation.name, shape.many, False, target, by, through, to, relation.choice, order)
+    choice = _judged(target, relation.choice)
+    return Resolved(relation.name, shape.many, False, target, by, through, to, choice, order)
+
+
+def _judged(target: Model, choice: Choice) -> Choice:
+    strict = is_strict(target)
+    return replace(choice, where=tuple(compile_filter(target, each, strict=strict) for each in choice.where))
 
 
 def _reference(
