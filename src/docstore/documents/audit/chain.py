@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from bson import encode
+from bson import ObjectId, encode
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
 
@@ -22,8 +22,19 @@ _SEAL_COVERED: Final = ("_id", "kind", "at", "actor", "entries", "digest", "thro
 
 
 def entry_id(collection: str, document_id: Any, seq: int) -> str:
-    """The id of an entry: there is one entry of a document with a number, and ids sort as its chain runs."""
-    return f"{collection}:{document_id}:{seq:010d}"
+    """The id of an entry: there is one entry of a document with a number, and ids sort as its chain runs.
+
+    Documents whose ids look alike, 1 and "1", have different ones.
+    """
+    return f"{collection}:{_told(document_id)}:{seq:010d}"
+
+
+def _told(document_id: Any) -> str:
+    if isinstance(document_id, str):
+        return repr(str(document_id))
+    if isinstance(document_id, ObjectId) or (isinstance(document_id, int) and not isinstance(document_id, bool)):
+        return str(document_id)
+    return hashlib.sha256(encode({"_id": document_id}, codec_options=_OPTIONS)).hexdigest()[:32]
 
 
 def commitment(diff: Any, salt: bytes) -> str:
@@ -45,9 +56,18 @@ def seal_hash(seal: Mapping[str, Any], key: bytes | None) -> str:
     return hashlib.sha256(covered).hexdigest()
 
 
-def digest(hashes: Iterable[str]) -> str:
+class Digest:
     """One hash over many, in the order given."""
-    running = hashlib.sha256()
-    for each in hashes:
-        running.update(each.encode())
-    return running.hexdigest()
+
+    def __init__(self, hashes: Iterable[str] = ()) -> None:
+        self._running = hashlib.sha256()
+        for each in hashes:
+            self.add(each)
+
+    def add(self, one: str) -> None:
+        """Take in one more."""
+        self._running.update(one.encode())
+
+    def hexdigest(self) -> str:
+        """The hash over those so far."""
+        return self._running.hexdigest()

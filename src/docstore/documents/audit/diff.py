@@ -18,13 +18,14 @@ def difference(
 
     Args:
         ignored: stored fields left out; a nested part is not.
-        masked: dotted paths whose values, and those of everything inside, are replaced.
+        masked: dotted paths whose values are replaced. What changed inside of one is told as a change of the whole:
+            the keys of a table may be as secret as its values.
     """
     found: Diff = []
     for name in dict.fromkeys((*before, *after)):
         if name != "_id" and name not in ignored:
             found.extend(_between(str(name), before, after, name))
-    return [_masked(each, masked) for each in found] if masked else found
+    return _mask(found, masked) if masked else found
 
 
 def undo(document: Mapping[str, Any], diff: Diff) -> dict[str, Any]:
@@ -87,11 +88,17 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, Mapping) and all(name and "." not in name and name[0] != "$" for name in value)
 
 
-def _masked(change: dict[str, Any], masked: Collection[str]) -> dict[str, Any]:
-    path = change["path"]
-    if any(path == each or path.startswith(f"{each}.") or each.startswith(f"{path}.") for each in masked):
-        return {"path": path, **{side: MASK for side in ("before", "after") if change.get(side) is not None}}
-    return change
+def _mask(found: Diff, masked: Collection[str]) -> Diff:
+    told: dict[str, dict[str, Any]] = {}
+    for change in found:
+        path = change["path"]
+        around = next((each for each in masked if path == each or path.startswith(f"{each}.")), None)
+        if around is None and not any(each.startswith(f"{path}.") for each in masked):
+            told[path] = change
+            continue
+        sides = {side: MASK for side in ("before", "after") if change.get(side) is not None}
+        told[around or path] = {**told.get(around or path, {}), "path": around or path, **sides}
+    return list(told.values())
 
 
 def _set(document: dict[str, Any], path: str, value: Any) -> None:

@@ -109,7 +109,8 @@ class AuditSeal(SystemDocument):
     """A seal over entries, or the record that sealed entries were removed by retention; seals form a chain too.
 
     `number` counts from 1. A seal of kind ``seal`` covers the `entries` that name it; one of kind ``prune`` says
-    that of the seals up to `up_to` only the last entry of each document remains.
+    that of the seals up to `up_to` so many `entries` were removed, all but the last of each document; one of kind
+    ``kept`` covers those that remain of them.
     """
 
     id: int = Field(alias="_id")  # type: ignore[assignment]  # the seal's number

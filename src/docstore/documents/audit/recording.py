@@ -14,6 +14,7 @@ from docstore.documents.audit.masking import masked_paths
 from docstore.documents.base import StoredDocument
 from docstore.documents.changes import Change, ChangeKind
 from docstore.documents.fields import utc_now
+from docstore.documents.guard.ids import as_key
 from docstore.documents.guard.versions import VERSION
 from docstore.documents.transactions import ambient_session
 
@@ -107,7 +108,7 @@ async def _heads(entries: Entries, collection: str, ids: Sequence[Any]) -> dict[
         {"$group": {"_id": "$documentId", "seq": {"$first": "$seq"}, "hash": {"$first": "$hash"}}},
     ]
     cursor = await entries.aggregate(pipeline, session=session)
-    return {each["_id"]: (each["seq"], each["hash"]) async for each in cursor}
+    return {as_key(each["_id"]): (each["seq"], each["hash"]) async for each in cursor}
 
 
 async def _erase(entries: Entries, collection: str, ids: Collection[Any]) -> None:

@@ -1,11 +1,11 @@
 """Seals over the audit log, so that entries missing at its end are found, and its retention."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from docstore.context import current_actor
-from docstore.documents.audit.chain import digest, entry_id, seal_hash
+from docstore.documents.audit.chain import Digest, entry_id, seal_hash
 from docstore.documents.audit.entries import AuditEntry, AuditSeal
 from docstore.documents.fields import utc_now
 from docstore.documents.transactions import ambient_session, run_in_transaction
@@ -57,7 +57,10 @@ async def prune_audit(before: datetime, *, key: bytes | None = None) -> int:
         last, count = await run_in_transaction(lambda after=last: _prune_batch(up_to, after, key))  # type: ignore[misc]
         removed += count
         if not last:
-            return removed
+            break
+    if removed:
+        await run_in_transaction(lambda: _seal_kept(up_to, key))
+    return removed
 
 
 async def _seal_batch(key: bytes | None) -> AuditSeal | None:
@@ -72,7 +75,7 @@ async def _seal_batch(key: bytes | None) -> AuditSeal | None:
         {
             "kind": "seal",
             "entries": len(rows),
-            "digest": digest(row["hash"] for row in rows),
+            "digest": Digest(row["hash"] for row in rows).hexdigest(),
             "through": max(row["at"] for row in rows),
             "upTo": 0,
         },
@@ -95,6 +98,22 @@ async def _prune_batch(up_to: int, after: str, key: bytes | None) -> tuple[str, 
         await entries.delete_many({"_id": {"$in": doomed}}, session=session)
         await _append({"kind": "prune", "entries": len(doomed), "digest": "", "through": None, "upTo": up_to}, key)
     return (str(rows[-1]["_id"]) if len(rows) == BATCH else ""), len(doomed)
+
+
+async def _seal_kept(up_to: int, key: bytes | None) -> None:
+    count, kept = await digest_of({"seal": {"$lte": up_to}})
+    await _append({"kind": "kept", "entries": count, "digest": kept, "through": None, "upTo": up_to}, key)
+
+
+async def digest_of(wanted: Mapping[str, Any]) -> tuple[int, str]:
+    """How many stored entries match, and one hash over all of theirs; in constant memory."""
+    entries = AuditEntry.get_pymongo_collection().raw
+    cursor = entries.find(dict(wanted), {"hash": 1}, sort=[("_id", 1)], session=ambient_session())
+    running, count = Digest(), 0
+    async for row in cursor:
+        running.add(str(row.get("hash")))
+        count += 1
+    return count, running.hexdigest()
 
 
 async def _followed_by_sealed(rows: Sequence[dict[str, Any]]) -> list[str]:

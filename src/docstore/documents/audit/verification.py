@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from docstore.documents.audit.chain import commitment, digest, entry_hash, entry_id, seal_hash
+from docstore.documents.audit.chain import commitment, entry_hash, entry_id, seal_hash
+from docstore.documents.audit.diff import same
 from docstore.documents.audit.entries import AuditEntry, AuditSeal
+from docstore.documents.audit.sealing import digest_of
 from docstore.documents.changes import ChangeKind
 
 _ORDER: Final = [("collection", 1), ("documentId", 1), ("seq", 1)]
@@ -78,7 +80,8 @@ async def verify_chain(
         anchors: `AuditSeal.anchor` of seals, kept elsewhere: each must still be there.
     """
     reading = _Reading()
-    wanted = {name: value for name, value in (("collection", collection), ("documentId", document_id)) if value}
+    asked = (("collection", collection), ("documentId", document_id))
+    wanted = {name: value for name, value in asked if value is not None}
     await _read_entries(wanted, reading)
     if wanted:
         return AuditReport(reading.entries, reading.documents, 0, reading.unsealed, None, tuple(reading.problems))
@@ -86,7 +89,7 @@ async def verify_chain(
     _check_seals(seals, key, reading)
     await _check_sealed(seals, reading)
     _check_anchors(seals, anchors, reading)
-    last = f"{seals[-1]['_id']}:{seals[-1]['hash']}" if seals else None
+    last = f"{seals[-1]['_id']}:{seals[-1].get('hash')}" if seals else None
     return AuditReport(reading.entries, reading.documents, len(seals), reading.unsealed, last, tuple(reading.problems))
 
 
@@ -94,6 +97,10 @@ async def _read_entries(wanted: Mapping[str, Any], reading: _Reading) -> None:
     before: Mapping[str, Any] | None = None
     erased: list[str] = []
     async for entry in AuditEntry.get_pymongo_collection().raw.find(dict(wanted), sort=_ORDER):
+        if not _is_entry(entry):
+            reading.entries += 1
+            reading.tell("altered", entry["_id"], "it is nothing that the log writes")
+            continue
         if before is None or not _same_document(before, entry):
             _tell_unexplained(erased, reading)
             before, erased = None, []
@@ -110,13 +117,27 @@ async def _read_entries(wanted: Mapping[str, Any], reading: _Reading) -> None:
     _tell_unexplained(erased, reading)
 
 
+def _is_entry(entry: Mapping[str, Any]) -> bool:
+    """Whether it can be read as an entry; what it says is another matter."""
+    texts = (entry.get(name) for name in ("_id", "operation", "collection", "commitment", "previous", "hash"))
+    seal = entry.get("seal")
+    return (
+        all(isinstance(each, str) for each in texts)
+        and isinstance(entry.get("seq"), int)
+        and (seal is None or (isinstance(seal, int) and not isinstance(seal, bool)))
+        and isinstance(entry.get("salt") or b"", bytes)
+    )
+
+
 def _check_entry(entry: Mapping[str, Any], before: Mapping[str, Any] | None, reading: _Reading) -> None:
     name = entry["_id"]
     if entry_hash(entry) != entry.get("hash"):
         reading.tell("altered", name, "it does not have the hash of what it says")
+    elif entry.get("erased") and (entry.get("diff") != [] or entry.get("salt")):
+        reading.tell("altered", name, "its values were erased, and there are others in their place")
     elif not entry.get("erased") and commitment(entry.get("diff"), entry.get("salt") or b"") != entry["commitment"]:
         reading.tell("altered", name, "its values are not those it was written with")
-    if name != entry_id(entry["collection"], entry["documentId"], entry["seq"]):
+    if name != entry_id(entry["collection"], entry.get("documentId"), entry["seq"]):
         reading.tell("altered", name, "its id names another document or place")
     if before is None:
         # Retention removes what comes before a sealed entry, and nothing else.
@@ -134,41 +155,59 @@ def _tell_unexplained(erased: Sequence[str], reading: _Reading) -> None:
 
 
 def _same_document(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return bool(one["collection"] == other["collection"] and one["documentId"] == other["documentId"])
+    return bool(one["collection"] == other["collection"] and same(one.get("documentId"), other.get("documentId")))
 
 
 def _check_seals(seals: Sequence[Mapping[str, Any]], key: bytes | None, reading: _Reading) -> None:
-    previous = ""
+    previous: Any = ""
     for number, seal in enumerate(seals, start=1):
         if seal["_id"] != number:
             reading.tell("seal", number, "this seal is gone")
             return
         if seal_hash(seal, key) != seal.get("hash"):
             reading.tell("seal", number, "it does not have the hash of what it says, or another key made it")
-        elif seal["previous"] != previous:
+        elif seal.get("previous") != previous:
             reading.tell("seal", number, "it does not follow the seal before it")
-        previous = seal["hash"]
+        previous = seal.get("hash")
     if reading.highest_seal > len(seals):
         reading.tell("seal", reading.highest_seal, "entries name this seal, and it is gone")
 
 
 async def _check_sealed(seals: Sequence[Mapping[str, Any]], reading: _Reading) -> None:
-    pruned = max((seal["upTo"] for seal in seals if seal["kind"] == "prune"), default=0)
-    entries = AuditEntry.get_pymongo_collection().raw
-    for seal in seals:
-        if seal["kind"] != "seal" or seal["_id"] <= pruned:
-            continue
-        rows = [row async for row in entries.find({"seal": seal["_id"]}, {"hash": 1}, sort=[("_id", 1)])]
-        if len(rows) != seal["entries"]:
-            reading.tell(
-                "missing", f"seal {seal['_id']}", f"of the {seal['entries']} entries under it {len(rows)} are left"
+    pruned = max((_number(seal, "upTo") for seal in seals if seal.get("kind") == "prune"), default=0)
+    covered = [seal for seal in seals if seal.get("kind") == "seal"]
+    for seal in covered:
+        if _number(seal, "_id") > pruned:
+            await _check_covered(
+                {"seal": seal["_id"]}, seal["_id"], _number(seal, "entries"), seal.get("digest"), reading
             )
-        elif digest(row["hash"] for row in rows) != seal["digest"]:
-            reading.tell("altered", f"seal {seal['_id']}", "the entries under it are not those it was made over")
+    if not pruned:
+        return
+    sealed = sum(_number(seal, "entries") for seal in covered if _number(seal, "_id") <= pruned)
+    removed = sum(_number(seal, "entries") for seal in seals if seal.get("kind") == "prune")
+    last: Mapping[str, Any] = next((seal for seal in reversed(seals) if seal.get("kind") in ("prune", "kept")), {})
+    # A retention that was interrupted has not said yet what it kept.
+    kept = last.get("digest") if last.get("kind") == "kept" else None
+    await _check_covered({"seal": {"$lte": pruned}}, f"1 to {pruned}", sealed - removed, kept, reading)
+
+
+async def _check_covered(
+    wanted: Mapping[str, Any], seal: str, entries: int, digest: str | None, reading: _Reading
+) -> None:
+    count, found = await digest_of(wanted)
+    if count != entries:
+        reading.tell("missing", f"seal {seal}", f"of the {entries} entries under it {count} are left")
+    elif digest is not None and found != digest:
+        reading.tell("altered", f"seal {seal}", "the entries under it are not those it was made over")
+
+
+def _number(seal: Mapping[str, Any], name: str) -> int:
+    value = seal.get(name)
+    return value if isinstance(value, int) else 0
 
 
 def _check_anchors(seals: Sequence[Mapping[str, Any]], anchors: Sequence[str], reading: _Reading) -> None:
-    known = {f"{seal['_id']}:{seal['hash']}" for seal in seals}
+    known = {f"{seal['_id']}:{seal.get('hash')}" for seal in seals}
     for anchor in anchors:
         if anchor not in known:
             reading.tell(

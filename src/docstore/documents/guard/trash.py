@@ -9,6 +9,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from docstore.context import current_actor
 from docstore.documents.changes import ChangeKind
 from docstore.documents.guard.collection import GuardedCollection
+from docstore.documents.guard.ids import as_key
 from docstore.documents.guard.predicate import DELETED, DELETED_STATUS, restoration_marks
 from docstore.documents.guard.writes import BATCH, Target
 from docstore.documents.transactions import ambient_session
@@ -70,7 +71,7 @@ async def purge_matching(
     narrowed = collection.target(filter).narrowed
 
     async def remove(joined: Session) -> int:
-        ids = [document["_id"] async for document in collection.raw.find(narrowed, {"_id": 1}, session=joined)]
+        ids = [as_key(document["_id"]) async for document in collection.raw.find(narrowed, {"_id": 1}, session=joined)]
         if collection.writer.spreads_deletion and collection.writer.keeper is not None and joined is not None:
             await collection.writer.keeper.before_purge(ids, joined)
         removed = 0

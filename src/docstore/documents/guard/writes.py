@@ -11,6 +11,7 @@ from pymongo.results import DeleteResult, UpdateResult
 
 from docstore.documents.changes import Change, ChangeKind
 from docstore.documents.guard.filters import conjunction
+from docstore.documents.guard.ids import as_key
 from docstore.documents.guard.policy import GuardRegistry, Policy
 from docstore.documents.guard.predicate import DELETED
 from docstore.documents.guard.references import ReferenceKeeper, ReferenceWrite
@@ -105,7 +106,7 @@ class Writer:
                 await keeper.check_insert(documents, joined)
             result = await write(joined)
             for batch in batches(documents):
-                images = {document["_id"]: document for document in batch}
+                images = {as_key(document["_id"]): document for document in batch}
                 await self.follow_up(ChangeKind.INSERT, list(images), after=images)
             return result
 
@@ -334,6 +335,7 @@ class Writer:
             await self.keeper.check_computed(before, ids, session)
 
     async def _follow_insert(self, inserted_id: Any, session: AsyncClientSession) -> None:
+        inserted_id = as_key(inserted_id)
         if inserted_id is not None:
             if self.keeper is not None:
                 with _taking_back():
@@ -346,7 +348,7 @@ class Writer:
         if not self._policy.images or not ids:
             return {}
         cursor = self._raw.find({"_id": {"$in": list(ids)}}, session=session)
-        return {document["_id"]: document async for document in cursor}
+        return {as_key(document["_id"]): document async for document in cursor}
 
     async def matching_ids(
         self, target: Target, session: Session, options: Mapping[str, Any], *, many: bool
@@ -357,7 +359,7 @@ class Writer:
         cursor = self._raw.find(target.narrowed, {"_id": 1}, session=session, limit=0 if many else 1, **reading)
         if sort:
             cursor = cursor.sort(list(sort.items()) if isinstance(sort, Mapping) else sort)
-        return [document["_id"] async for document in cursor]
+        return [as_key(document["_id"]) async for document in cursor]
 
 
 @contextmanager

@@ -99,7 +99,7 @@ def resolve(model: Model, relation: Relation[Any]) -> Resolved:
 
     Raises:
         RelationError: the declaration names an attribute that is no such reference, or leaves open which is meant.
-        UnsafeFilter, UnknownField, ValidationFailed: a condition it was narrowed by, as in a query of the related model.
+        UnsafeFilter, UnknownField, ValidationFailed: of a condition it was narrowed by, as in a query.
         NotBound: a model it names is not bound to the same database.
     """
     shape = relation.shape
