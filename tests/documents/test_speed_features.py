@@ -397,8 +397,8 @@ async def test_instants_have_their_zone_whatever_the_class(commands: Commands) -
     assert zoned.local_at == zoned.free["at"] == plain.at == moment  # type: ignore[index,call-overload]
     assert plain.at is not None
     assert plain.at.tzinfo is UTC
-    assert codec_of(Zoned).read_zoneless is None
-    assert codec_of(Plain).read_zoneless is not None
+    assert codec_of(Zoned).read_fresh is None
+    assert codec_of(Plain).read_fresh is not None
     await raw(Plain).update_one({}, {"$set": {"number": "7", "other": [moment]}})  # read by pydantic
     (converted,) = await Plain.find().to_list()
     assert (converted.number, converted.at) == (7, moment)

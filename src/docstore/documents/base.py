@@ -22,7 +22,7 @@ from pymongo.results import DeleteResult, InsertManyResult
 
 from docstore.documents._metaclass import DocumentMeta
 from docstore.documents.changes import Change, DocumentChanged
-from docstore.documents.codec import codec_of, is_plain
+from docstore.documents.codec import LATE, codec_of, filled, is_plain
 from docstore.documents.driver_errors import translated
 from docstore.documents.events import Event
 from docstore.documents.fields import UtcDateTime, is_stored, utc_now
@@ -151,6 +151,10 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         __init__ = BaseModel.__init__
         # LazyModel looks at every access to an attribute; only lazily parsed documents need it (see `lazy.py`).
         __getattribute__ = object.__getattribute__
+
+        def __getattr__(self, name: str) -> Any:
+            # What a reader left to be made when it is asked for (see `codec/late.py`).
+            return filled(self, name) if name in LATE else super().__getattr__(name)
 
     if TYPE_CHECKING:  # Beanie's, which use the query classes named above
 

@@ -28,11 +28,12 @@ class Loader:
 
     Args:
         load: makes an instance of a stored document.
-        load_zoneless: the same, of one decoded without the zones of its instants; None where that is not the same.
+        load_fresh: the same, of one decoded just now with no zones set, which nobody else holds; None where that is not
+            the same.
     """
 
     load: Load
-    load_zoneless: Load | None = None
+    load_fresh: Load | None = None
 
 
 def loader_of(model: Any) -> Loader | None:
@@ -44,8 +45,8 @@ def loader_of(model: Any) -> Loader | None:
 @lru_cache(maxsize=1024)
 def _loader(codec: Codec) -> Loader:
     if not codec.tracks:
-        return Loader(codec.read, codec.read_zoneless)
-    return Loader(_with_state(codec.read), _with_state(codec.read_zoneless) if codec.read_zoneless else None)
+        return Loader(codec.read, codec.read_fresh)
+    return Loader(_with_state(codec.read), _with_state(codec.read_fresh) if codec.read_fresh else None)
 
 
 def _with_state(read: Load) -> Load:
@@ -131,9 +132,9 @@ async def load_all(cursor: Any, loader: Loader, length: int | None = None) -> li
 
 def _decoding(options: CodecOptions[Any], loader: Loader) -> tuple[CodecOptions[Any], Load]:
     # The driver takes longer to set the zone of one instant than to decode ten fields.
-    if loader.load_zoneless is None or not options.tz_aware or options.tzinfo is not None:
+    if loader.load_fresh is None or not options.tz_aware or options.tzinfo is not None:
         return options, loader.load
-    return options.with_options(tz_aware=False), loader.load_zoneless
+    return options.with_options(tz_aware=False), loader.load_fresh
 
 
 def _decoded(batch: Any, options: CodecOptions[Any]) -> Iterator[list[Stored]]:

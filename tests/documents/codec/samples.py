@@ -114,6 +114,29 @@ class Everything(Document):
     renamed: bool = Field(default=False, alias="renamed", validation_alias=AliasChoices("renamed", "isRenamed"))
 
 
+class Usual(Document):
+    """The kinds of values whose documents are read as they were decoded, without zones."""
+
+    text: str
+    name: NonEmpty
+    slug: Slug | None = None
+    email: Email | None = None
+    number: int = 0
+    ratio: float | None = None
+    required_ratio: float
+    flag: bool = False
+    wanted_colour: Colour
+    at: UtcDateTime | None = None
+    uid: UUID | None = None
+    other_id: PydanticObjectId
+    tags: StrList = Field(default_factory=list)
+    numbers: list[int] = Field(default_factory=list)
+    matrix: list[list[int]] | None = None
+    ids: list[PydanticObjectId] = Field(default_factory=list)
+    part: Part | None = None
+    parts: list[Part] = Field(default_factory=list)
+
+
 class Small(SystemDocument):
     title: str = "none"
 
@@ -168,7 +191,7 @@ class Projection(BaseModel):
 
 
 STOCK = (Judged, Extra, Stripped)
-COMPILED = (Everything, Small, TextId, Projection)
+COMPILED = (Everything, Usual, Small, TextId, Projection)
 
 _INSTANTS = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1, 1))
 _ZONES = st.sampled_from([bson_utc, bson_utc, UTC, None, timezone(timedelta(hours=2))])

@@ -3,16 +3,32 @@
 import math
 from typing import Any
 
+import bson
 import pytest
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
+from bson.errors import InvalidBSON, InvalidDocument
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
-from tests.documents.codec.samples import COMPILED, GOOD, STOCK, Everything, Small, TextId, stored_documents
+from tests.documents.codec.samples import (
+    COMPILED,
+    GOOD,
+    STOCK,
+    Everything,
+    Projection,
+    Small,
+    TextId,
+    Usual,
+    stored_documents,
+)
 
 from docstore.documents.codec import codec_of
 from docstore.documents.fields import STORED, utc_now
 from docstore.documents.hydration import hydrate, reads_leniently
 from docstore.models import ALL
+
+_AWARE: CodecOptions[Any] = CodecOptions(tz_aware=True, uuid_representation=UuidRepresentation.STANDARD)
 
 
 def as_pydantic(model: type[BaseModel], stored: dict[str, Any]) -> Any:
@@ -87,6 +103,23 @@ def test_reads_as_pydantic_does(model: type[BaseModel], data: st.DataObject) -> 
 @pytest.mark.parametrize("model", ALL, ids=lambda model: model.__name__)
 def test_reads_every_model_as_pydantic_does(model: type[BaseModel], data: st.DataObject) -> None:
     assert_same(model, data.draw(stored_documents(model)))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+@pytest.mark.parametrize("model", [Usual, Small, TextId, Projection], ids=lambda model: model.__name__)
+def test_reads_what_was_decoded_just_now_as_pydantic_does(model: type[BaseModel], data: st.DataObject) -> None:
+    read = codec_of(model).read_fresh
+    assert read is not None
+    stored = data.draw(stored_documents(model))
+    assume(not invents_ids(model, stored))
+    try:
+        answer = bson.encode(stored, codec_options=_AWARE)
+        expected = outcome(lambda document: as_pydantic(model, document), bson.decode(answer, _AWARE))
+    except (InvalidDocument, InvalidBSON, OverflowError):  # nothing that a server would answer
+        assume(False)
+    got = outcome(read, bson.decode(answer, _AWARE.with_options(tz_aware=False)))
+    assert (got[0], picture(got[1])) == (expected[0], picture(expected[1]))
 
 
 @pytest.mark.parametrize("model", [*ALL, *COMPILED], ids=lambda model: model.__name__)

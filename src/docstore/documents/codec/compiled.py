@@ -36,8 +36,8 @@ class Codec:
         decides_alone: whether a stored document of its collection always becomes an instance of the class itself
             (no inheritance, no union, no `model_validate` of its own).
         encode: from attributes to what is stored, as Beanie's encoder gives it; None where only that encoder knows.
-        read_zoneless: as `read`, from a document whose instants the driver delivers without their zone; None where some
-            of them are not UTC by the class's own rules.
+        read_fresh: as `read`, from a document decoded just now with no zones set, which nobody else holds; None where
+            some instants are not UTC by the class's own rules.
         checked: as `encode`, from attributes and leniency, or BAIL unless every value is as validation leaves it.
         writes_plainly: whether a write is nothing but that: no revision, no second validation, no links. Events, which
             can be added at any time, are asked for by `is_plain`.
@@ -50,7 +50,7 @@ class Codec:
     decides_alone: bool
     encode: Callable[[Attributes], dict[str, Any]] | None = None
     checked: Callable[[Attributes, bool], Any] | None = None
-    read_zoneless: Callable[[Mapping[str, Any]], Any] | None = None
+    read_fresh: Callable[[Mapping[str, Any]], Any] | None = None
     writes_plainly: bool = False
     tracks: bool = False
     has_rules: bool = False
@@ -95,17 +95,17 @@ def _make(model: type[BaseModel]) -> Codec:
     except Unusual as reason:
         return Codec(fallback, alone, writes_plainly=_writes_plainly(model), why_stock=str(reason))
     read = reader(model, fields, fallback, lenient=from_database)
-    read_zoneless = None
+    read_fresh = None
     if all(field.value.zoneless for field in fields):
-        read_zoneless = reader(model, fields, lambda stored: fallback(_zoned(stored)), lenient=from_database)
+        read_fresh = reader(model, fields, lambda stored: fallback(_zoned(stored)), lenient=from_database, fresh=True)
     if not _is_written_plainly(model):
-        return Codec(read, alone, read_zoneless=read_zoneless, writes_plainly=_writes_plainly(model))
+        return Codec(read, alone, read_fresh=read_fresh, writes_plainly=_writes_plainly(model))
     return Codec(
         read,
         alone,
         encoder(fields),
         checked_encoder(fields),
-        read_zoneless,
+        read_fresh,
         writes_plainly=_writes_plainly(model),
         has_rules=_has_rules(model),
     )

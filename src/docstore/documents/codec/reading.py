@@ -1,7 +1,7 @@
 """Readers: a generated function that makes an instance from a stored document, as pydantic would.
 
 A document that is not as usual goes to pydantic whole. The instance is made as pydantic-core makes it: attributes,
-the set of given fields and the private attributes are put in place, no constructor runs.
+the set of given fields and the private attributes are put in place (or left to be, see `late.py`), no constructor runs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,16 +12,20 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from docstore.documents.codec.generation import BAIL, Lines, Source
+from docstore.documents.codec.late import (
+    SET_ATTRIBUTES,
+    SET_EXTRA,
+    SET_FIELDS_SET,
+    SET_PRIVATE,
+    leave_to_late,
+    may_be_late,
+)
 from docstore.documents.codec.shapes import MISSING, FieldShape
 
 if TYPE_CHECKING:
     from docstore.documents.codec.kinds import ModelShape
 
 _IMMUTABLE = (type(None), bool, int, str, type(PydanticUndefined))
-_SET_ATTRIBUTES = BaseModel.__dict__["__dict__"].__set__
-_SET_FIELDS_SET = BaseModel.__dict__["__pydantic_fields_set__"].__set__
-_SET_EXTRA = BaseModel.__dict__["__pydantic_extra__"].__set__
-_SET_PRIVATE = BaseModel.__dict__["__pydantic_private__"].__set__
 
 
 def reader(
@@ -30,6 +34,7 @@ def reader(
     fallback: Callable[[Mapping[str, Any]], Any],
     *,
     lenient: bool,
+    fresh: bool = False,
 ) -> Callable[[Mapping[str, Any]], Any]:
     """A function from a stored document to an instance.
 
@@ -38,84 +43,120 @@ def reader(
         fields: its fields.
         fallback: called with the document when it is not as usual.
         lenient: a required field may be missing or null, and a null reads as the field's default.
+        fresh: the documents were decoded just now, with no zones set, and nobody else holds them.
     """
     source = Source("def read(stored)", "return fallback(stored)")
     source.name("fallback", fallback)
-    return _compile(source, model, fields, lenient=lenient)
+    return _Reader(source, model, fields, lenient=lenient, fresh=fresh).compile()
 
 
-def nested_reader(shape: "ModelShape") -> Callable[[Mapping[str, Any]], Any]:
+def nested_reader(shape: "ModelShape", *, fresh: bool = False) -> Callable[[Mapping[str, Any]], Any]:
     """A function from a stored part of a document to an instance, or to BAIL."""
     source = Source("def read(stored)", "return bail")
     source.name("bail", BAIL)
-    return _compile(source, shape.kind, shape.fields, lenient=False, keeps_unknown=shape.keeps_unknown)
+    return _Reader(source, shape.kind, shape.fields, fresh=fresh, keeps_unknown=shape.keeps_unknown).compile()
 
 
-def _compile(
-    source: Source,
-    model: type[BaseModel],
-    fields: Sequence[FieldShape],
-    *,
-    lenient: bool,
-    keeps_unknown: bool = False,
-) -> Callable[[Mapping[str, Any]], Any]:
-    names = {field.name: f"v{number}" for number, field in enumerate(fields)}
-    usual = [field for field in fields if not field.excluded]
-    source.add(f"present = {source.bind({field.name for field in fields})}.copy()")
-    if len(usual) > 1:
-        keys = [field.key for field in usual]
-        getter, absent = source.bind(itemgetter(*keys)), source.bind(dict.fromkeys(keys, MISSING))
-        variables = ", ".join(names[field.name] for field in usual)
-        source.add("try:", f"    {variables} = {getter}(stored)", "except KeyError:")
-        # One look-up for all fields is half the price; what is missing is filled in only then.
-        source.add(f"{variables} = {getter}({{**{absent}, **stored}})", indent=1)
-        rest = [field for field in fields if field.excluded]
-    else:
-        rest = list(fields)
-    for field in rest:
-        source.add(f"{names[field.name]} = stored.get({field.key!r}, {source.bind(MISSING)})")
-    for field in fields:
-        _add_field(source, field, names[field.name], lenient=lenient)
-    source.add(*(_unknown_lines(source, fields) if keeps_unknown else ["extra = None"]))
-    values = ", ".join(f"{name!r}: {variable}" for name, variable in names.items())
-    source.add(
-        f"made = {source.bind(model.__new__)}({source.bind(model)})",
-        f"{source.bind(_SET_ATTRIBUTES)}(made, {{{values}}})",
-        f"{source.bind(_SET_FIELDS_SET)}(made, present)",
-        f"{source.bind(_SET_EXTRA)}(made, extra)",
-        *_private_lines(source, model),
-        "return made",
-    )
-    return source.compile()
+class _Reader:
+    """A reader in the making."""
 
+    def __init__(
+        self,
+        source: Source,
+        model: type[BaseModel],
+        fields: Sequence[FieldShape],
+        *,
+        lenient: bool = False,
+        fresh: bool = False,
+        keeps_unknown: bool = False,
+    ) -> None:
+        self._source = source
+        self._model = model
+        self._fields = fields
+        self._lenient = lenient
+        self._fresh = fresh
+        self._keeps_unknown = keeps_unknown
 
-def _add_field(source: Source, field: FieldShape, value: str, *, lenient: bool) -> None:
-    missing = source.bind(MISSING)
-    shape, depth = field.value, 0
-    if field.nullable:
-        source.add(f"if {value} is not None:")
-        depth = 1
-    wrong = shape.misread(value, source)
-    source.add(f"if {value} is {missing} or {wrong}:" if shape.takes_none else f"if {wrong}:", indent=depth)
-    null_is_default = lenient and not field.nullable and not shape.takes_none
-    also_absent = f" and {value} is not None" if null_is_default else ""
-    source.add(f"if {value} is not {missing}{also_absent}:", "    {bail}", indent=depth + 1)
-    for other in field.others:
-        source.add(f"if {other!r} in stored:", "    {bail}", indent=depth + 1)
-    source.add(*_default_lines(source, field, value, lenient=lenient), indent=depth + 1)
-    convert = shape.read(value, source)
-    if convert:
-        source.add("else:", indent=depth)
-        source.add(*convert, indent=depth + 1)
+    def compile(self) -> Callable[[Mapping[str, Any]], Any]:
+        source, names = self._source, [field.name for field in self._fields]
+        self._take_out()
+        # A copy of a dict is one piece of memory copied; one of many fields written out would grow, and move, thrice.
+        source.add(f"attributes = {source.bind(dict.fromkeys(names))}.copy()", "absent = ()")
+        for number, field in enumerate(self._fields):
+            self._add_field(field, f"v{number}")
+        extra = "None"
+        if self._keeps_unknown:
+            source.add(*_unknown_lines(source, self._fields))
+            extra = "extra"
+        model = source.bind(self._model)
+        source.add(
+            f"made = {source.bind(self._model.__new__)}({model})",
+            f"{source.bind(SET_ATTRIBUTES)}(made, attributes)",
+            *self._beside(frozenset(names), extra),
+            "return made",
+        )
+        return source.compile()
+
+    def _take_out(self) -> None:
+        """Lines that put each field's stored value into its variable."""
+        source, missing = self._source, self._source.bind(MISSING)
+        numbered = [(f"v{number}", field) for number, field in enumerate(self._fields)]
+        usual = [(value, field.key) for value, field in numbered if not field.excluded]
+        together = len(usual) > 1
+        if together:
+            keys = [key for _, key in usual]
+            getter, absent = source.bind(itemgetter(*keys)), source.bind(dict.fromkeys(keys, MISSING))
+            variables = ", ".join(value for value, _ in usual)
+            source.add("try:", f"    {variables} = {getter}(stored)", "except KeyError:")
+            # One look-up for all fields is half the price; what is missing is filled in only then.
+            source.add(f"{variables} = {getter}({{**{absent}, **stored}})", indent=1)
+        for value, field in numbered:
+            if field.excluded or not together:
+                source.add(f"{value} = stored.get({field.key!r}, {missing})")
+
+    def _add_field(self, field: FieldShape, value: str) -> None:
+        source, missing = self._source, self._source.bind(MISSING)
+        shape, depth = field.value, 0
+        if field.nullable:
+            source.add(f"if {value} is not None:")
+            depth = 1
+        wrong = shape.misread(value, source)
+        source.add(f"if {value} is {missing} or {wrong}:" if shape.takes_none else f"if {wrong}:", indent=depth)
+        null_is_default = self._lenient and not field.nullable and not shape.takes_none
+        also_absent = f" and {value} is not None" if null_is_default else ""
+        source.add(f"if {value} is not {missing}{also_absent}:", "    {bail}", indent=depth + 1)
+        for other in field.others:
+            source.add(f"if {other!r} in stored:", "    {bail}", indent=depth + 1)
+        source.add(*_default_lines(source, field, value, lenient=self._lenient), indent=depth + 1)
+        convert = shape.read(value, source, fresh=self._fresh)
+        if convert:
+            source.add("else:", indent=depth)
+            source.add(*convert, indent=depth + 1)
+        source.add(f"attributes[{field.name!r}] = {value}", indent=depth)
+
+    def _beside(self, names: frozenset[str], extra: str) -> Lines:
+        """Lines that set what an instance has beside its attributes, or leave its slots to be filled late."""
+        source, model = self._source, self._model
+        given, private = source.bind(set(names)), _private_lines(source, model)
+        if self._keeps_unknown or not may_be_late(model) or len(private) > 1:
+            return [
+                f"{source.bind(SET_FIELDS_SET)}(made, {given}.difference(absent) if absent else {given}.copy())",
+                *(["if extra:", "    made.__pydantic_fields_set__.update(extra)"] if self._keeps_unknown else []),
+                f"{source.bind(SET_EXTRA)}(made, {extra})",
+                *[f"{source.bind(SET_PRIVATE)}(made, {value})" for value in private[:1]],
+                *private[1:],
+            ]
+        leave_to_late(model, names, _private_maker(model))
+        return ["if absent:", f"    {source.bind(SET_FIELDS_SET)}(made, {given}.difference(absent))"]
 
 
 def _default_lines(source: Source, field: FieldShape, value: str, *, lenient: bool) -> Lines:
-    given = f"present.discard({field.name!r})"
+    absent = f"absent += ({field.name!r},)"
     if field.factory is not None:
-        return [f"{value} = {_made_by(field.factory, source)}", given]
+        return [f"{value} = {_made_by(field.factory, source)}", absent]
     if field.default is not MISSING:
-        return [f"{value} = {source.bind(field.default)}", given]
-    return [f"{value} = None", given] if lenient else ["{bail}"]
+        return [f"{value} = {source.bind(field.default)}", absent]
+    return [f"{value} = None", absent] if lenient else ["{bail}"]
 
 
 def _unknown_lines(source: Source, fields: Sequence[FieldShape]) -> Lines:
@@ -126,23 +167,28 @@ def _unknown_lines(source: Source, fields: Sequence[FieldShape]) -> Lines:
         # A second spelling beside the first, a name that is no text: pydantic knows what to make of it.
         f"if not {others}.isdisjoint(extra) or not all(type(name) is str for name in extra):",
         "    {bail}",
-        "present.update(extra)",
     ]
 
 
 def _private_lines(source: Source, model: type[BaseModel]) -> Lines:
+    """The expression of an instance's private attributes, and the call that sets them where an expression cannot."""
     attributes = model.__private_attributes__
-    setter = source.bind(_SET_PRIVATE)
     if not attributes:
-        return [f"{setter}(made, None)"]
+        return ["None"]
     if any(type(each.default) not in _IMMUTABLE or _takes_data(each) for each in attributes.values()):
-        return [f"{setter}(made, None)", f"{source.bind(model.model_post_init)}(made, None)"]
+        return ["None", f"{source.bind(model.model_post_init)}(made, None)"]
     items = [
         f"{name!r}: {_made_by(each.default_factory, source) if each.default_factory else source.bind(each.default)}"
         for name, each in attributes.items()
         if each.default_factory or each.default is not PydanticUndefined
     ]
-    return [f"{setter}(made, {{{', '.join(items)}}})"]
+    return [f"{{{', '.join(items)}}}"]
+
+
+def _private_maker(model: type[BaseModel]) -> Callable[[], dict[str, Any] | None]:
+    source = Source("def make()", "raise AssertionError")
+    source.add(f"return {_private_lines(source, model)[0]}")
+    return source.compile()
 
 
 def _takes_data(attribute: Any) -> bool:
