@@ -26,6 +26,7 @@
     │   │   └── RestoreConflict     a living document took the deleted one's place
     │   ├── ValidationFailed        a value breaks the model's rules
     │   │   ├── RequiredViolation   a required field has no value
+    │   │   ├── EventTooLarge       an event is larger than the broker takes
     │   │   └── UnknownField        the model has no such field (an UnsafeFilter too)
     │   ├── ReferenceViolation      a reference points nowhere, or still points here
     │   ├── StaleDocument           the document changed since it was read
@@ -239,6 +240,12 @@ class ValidationFailed(DocumentError):
     """A value breaks the model's rules."""
 
     code = "validation"
+
+
+class EventTooLarge(ValidationFailed):
+    """An event is larger than the broker takes."""
+
+    code = "event_too_large"
 
 
 class RequiredViolation(ValidationFailed):
