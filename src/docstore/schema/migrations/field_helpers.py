@@ -1,0 +1,546 @@
+"""What a migration can do to fields, each with its exact way back.
+
+Dotted paths lead through sub-documents and, where it says so, through lists of them. All documents are meant, deleted
+ones too. Done twice, each does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from docstore.errors import MigrationError
+from docstore.schema.migrations.batches import Change, DocumentStep, OnError, Unconvertible
+from docstore.schema.migrations.conversions import TYPES_OF, converter, is_of_type
+from docstore.schema.migrations.steps import StepRunner, current_session, filter_any, top_level
+from docstore.schema.migrations.values import MISSING, Row, copied, holders, map_leaves, pop_at, same, set_at, value_at
+
+Filter = Mapping[str, Any]
+_SET = {"$exists": True, "$ne": None}
+_BY_SERVER = " (by the server)"
+
+
+class FieldHelpers:
+    """The helpers for fields; see `Migration`."""
+
+    _steps: StepRunner
+
+    @property
+    def _up(self) -> bool:
+        return self._steps.direction == "up"
+
+    async def rename_field(self, collection: str, old: str, new: str) -> None:
+        """Rename or move a field. The way back is ``rename_field(collection, new, old)``.
+
+        Where a document has both, the new one stays; going back, the old one returns with its value.
+
+        Args:
+            collection: its name.
+            old: dotted path; through lists, when only the last name changes: ``items.cost`` to ``items.price``.
+            new: dotted path.
+        """
+        _refuse_overlap(old, new)
+        label = f"rename_field {collection} {old} -> {new}"
+        inverse = f"rename_field {collection} {new} -> {old}"
+        key = f"rename {' '.join(sorted((old, new)))}"
+        if self._steps.skips(inverse):
+            return
+        change = _moving(old, new, wins="new" if self._up else "old")
+        if self._up and await self._plain_rename(collection, old, new):
+            where = {old: {"$exists": True}, new: {"$exists": False}}
+            plain = DocumentStep(label + _BY_SERVER, collection, where, change=change, update={"$rename": {old: new}})
+            await self._steps.documents(plain)
+            return
+        either = filter_any({old: {"$exists": True}}, {new: {"$exists": True}})
+        where = either if self._up else {old: {"$exists": True}}
+        await self._invertible(
+            DocumentStep(
+                label,
+                collection,
+                where,
+                top_level(old, new),
+                change=change,
+                keep="inexact",
+                backward=_moving(new, old, wins="old"),
+            ),
+            key,
+            inverse,
+        )
+
+    async def backfill(
+        self,
+        collection: str,
+        field: str,
+        value: Any = MISSING,
+        *,
+        function: Callable[[Row], Any] | None = None,
+        expression: Any = MISSING,
+        where: Filter | None = None,
+        nulls: bool = True,
+    ) -> None:
+        """Give a field a value where it has none. The way back is `undo_backfill`.
+
+        Args:
+            collection: its name.
+            field: dotted path.
+            value: the same for all; or
+            function: makes it from the document, which it must not change; or
+            expression: an aggregation expression, such as ``{"$toLower": "$email"}``.
+            where: only these documents.
+            nulls: whether null counts as no value.
+
+        Raises:
+            MigrationError: not exactly one of value, function and expression is given.
+        """
+        given = (value is not MISSING, function is not None, expression is not MISSING)
+        if sum(given) != 1:
+            raise MigrationError(
+                f"backfill of {collection}.{field} needs a value, a function or an expression.",
+                hint="Give exactly one of them.",
+            )
+        empty: Filter = {field: None} if nulls else {field: {"$exists": False}}
+        chosen = {"$and": [dict(where), dict(empty)]} if where else dict(empty)
+        key = f"fill {field}"
+        label = f"backfill {collection}.{field}"
+        if self._up:
+            await self._steps.flips(f"{label} (as before)", key, collection, way="redo")
+        step = DocumentStep(
+            label,
+            collection,
+            chosen,
+            () if function is not None else top_level(field),
+            change=_filling(field, function or (lambda _: copied(value)), nulls=nulls),
+            stages=[{"$set": {field: expression}}] if expression is not MISSING else (),
+            update={"$set": {field: value}} if value is not MISSING and "." not in field else None,
+            keep="changed" if self._up else None,
+        )
+        await self._steps.documents(step, key=key)
+
+    async def undo_backfill(self, collection: str, field: str) -> None:
+        """Take back what `backfill` or `set_default` of the same field filled in; values changed since are left."""
+        await self._steps.flips(
+            f"undo_backfill {collection}.{field}",
+            f"fill {field}",
+            collection,
+            way="undo" if not self._up else "redo",
+            inverse=f"backfill {collection}.{field}",
+        )
+
+    async def set_default(self, collection: str, field: str, value: Any) -> None:
+        """Give a field a value where it is missing; null is left. The way back is `undo_backfill`."""
+        await self.backfill(collection, field, value, nulls=False)
+
+    async def drop_field(self, collection: str, field: str, *, keep: bool = True) -> None:
+        """Remove a field. The way back is `restore_field`.
+
+        Args:
+            collection: its name.
+            field: dotted path, through lists too.
+            keep: whether its values are kept for the way back; `docstore migrate forget` removes them.
+        """
+        plain = not keep and "." not in field
+        await self._steps.documents(
+            DocumentStep(
+                f"drop_field {collection}.{field}",
+                collection,
+                {field: {"$exists": True}},
+                top_level(field),
+                change=_dropping(field),
+                update={"$unset": {field: ""}} if plain else None,
+                keep="changed" if keep else None,
+            ),
+            key=f"drop {field}",
+        )
+
+    async def restore_field(self, collection: str, field: str) -> None:
+        """Bring back the values that `drop_field` of the same field kept; values set since are left."""
+        await self._steps.flips(
+            f"restore_field {collection}.{field}",
+            f"drop {field}",
+            collection,
+            way="undo" if not self._up else "redo",
+            again=False,
+            inverse=f"drop_field {collection}.{field}",
+        )
+
+    async def convert_type(
+        self,
+        collection: str,
+        field: str,
+        to: str,
+        *,
+        was: str | None = None,
+        on_error: OnError = "stop",
+        function: Callable[[Any], Any] | None = None,
+        backward: Callable[[Any], Any] | None = None,
+    ) -> None:
+        """Convert a field's values. The way back is ``convert_type`` to the type they had.
+
+        Null and missing stay. Of a list each element is converted, unless `to` or `was` is "array": then it is the one
+        value in a list, or out of it. Values that do not survive the way there and back are kept: going back is exact.
+
+        Args:
+            collection: its name.
+            field: dotted path, through lists too.
+            to: string, int, double, bool, date (text in ISO form, numbers in milliseconds), objectId, decimal, array.
+            was: the type they have now, which is what `down` converts to; given, only what does not survive the way
+                there and back is kept, else every changed value.
+            on_error: "stop" names the values that cannot be converted before any is, "skip" leaves them, "null" puts
+                null for them.
+            function: converts a value instead; it may raise Unconvertible.
+            backward: leads back from what `function` makes.
+
+        Raises:
+            MigrationFailed: with on_error="stop", values that cannot be converted.
+            MigrationError: there is no such type.
+        """
+        for name in (to, was):
+            if name is not None and name not in TYPES_OF:
+                raise MigrationError(
+                    f"convert_type of {collection}.{field}: there is no type {name!r}.",
+                    hint=f"Types are {', '.join(TYPES_OF)}.",
+                )
+        forward = _converting(field, to, was, function)
+        back = _converting(field, was, to, backward) if was is not None else None
+        step = DocumentStep(
+            f"convert_type {collection}.{field} to {to}",
+            collection,
+            {field: _SET},
+            top_level(field),
+            change=forward,
+            keep="inexact" if back is not None else "changed",
+            backward=_tolerant(back) if back is not None else None,
+            on_error=on_error,
+            nullify=_nullifying(field, to, was, function),
+        )
+        inverse = f"convert_type {collection}.{field} to {was}" if was is not None else None
+        await self._invertible(step, f"type {field}", inverse)
+
+    async def rename_value(self, collection: str, field: str, values: Mapping[Any, Any]) -> None:
+        """Rename values of a field, such as of an enum. The way back is ``rename_value`` the other way round.
+
+        Args:
+            collection: its name.
+            field: dotted path, through lists too; of a list each element.
+            values: new value by old one. Several may become one: which they were is kept.
+        """
+        pairs = ", ".join(f"{old} -> {new}" for old, new in values.items())
+        turned = ", ".join(f"{new} -> {old}" for old, new in values.items())
+        backwards = {new: old for old, new in values.items()}
+        # Named by today's values, which both directions know, also when several old ones became one.
+        key = f"values {field} {sorted({str(each) for each in (values.values() if self._up else values)})}"
+        chosen = [*values, *(backwards if self._up else ())]
+        step = DocumentStep(
+            f"rename_value {collection}.{field}: {pairs}",
+            collection,
+            {field: {"$in": chosen}},
+            top_level(field),
+            change=_replacing(field, values),
+            backward=_replacing(field, backwards),
+            keep="inexact",
+        )
+        await self._invertible(step, key, f"rename_value {collection}.{field}: {turned}")
+
+    async def split_field(
+        self,
+        collection: str,
+        field: str,
+        into: Sequence[str],
+        *,
+        separator: str = " ",
+        function: Callable[[Any], Sequence[Any]] | None = None,
+        join: Callable[[Sequence[Any]], Any] | None = None,
+    ) -> None:
+        """Split a field into several. The way back is `merge_fields` with the same names.
+
+        Args:
+            collection: its name.
+            field: dotted path; it is gone afterwards. Null and missing are left.
+            into: dotted paths; what has no part gets null.
+            separator: where text is split: at its first places, so that the last part takes the rest.
+            function: splits the value instead, into as many parts.
+            join: leads back from the parts; by default joins text with the separator.
+        """
+        forward = _splitting(field, into, function or _text_splitter(separator, len(into)))
+        step = DocumentStep(
+            f"split_field {collection}.{field} -> {', '.join(into)}",
+            collection,
+            filter_any({field: _SET}, *({path: {"$exists": True}} for path in into)) if self._up else {field: _SET},
+            top_level(field, *into),
+            change=forward,
+            backward=_merging(into, field, join or _text_joiner(separator)),
+            keep="inexact",
+        )
+        inverse = f"merge_fields {collection}: {', '.join(into)} -> {field}"
+        await self._invertible(step, f"split {field}", inverse)
+
+    async def merge_fields(
+        self,
+        collection: str,
+        fields: Sequence[str],
+        into: str,
+        *,
+        separator: str = " ",
+        function: Callable[[Sequence[Any]], Any] | None = None,
+        split: Callable[[Any], Sequence[Any]] | None = None,
+    ) -> None:
+        """Merge several fields into one. The way back is `split_field` with the same names.
+
+        Args:
+            collection: its name.
+            fields: dotted paths; they are gone afterwards. Documents with none of them are left.
+            into: dotted path.
+            separator: between the parts that are there.
+            function: merges the values instead; MISSING ones come as None.
+            split: leads back; by default splits text at the separator.
+        """
+        there = [{path: {"$exists": True}} for path in fields]
+        step = DocumentStep(
+            f"merge_fields {collection}: {', '.join(fields)} -> {into}",
+            collection,
+            filter_any(*there, {into: {"$exists": True}}) if self._up else filter_any(*there),
+            top_level(into, *fields),
+            change=_merging(fields, into, function or _text_joiner(separator)),
+            backward=_splitting(into, fields, split or _text_splitter(separator, len(fields))),
+            keep="inexact",
+        )
+        inverse = f"split_field {collection}.{into} -> {', '.join(fields)}"
+        await self._invertible(step, f"split {into}", inverse)
+
+    async def transform(
+        self,
+        collection: str,
+        name: str,
+        function: Callable[[Row], None],
+        *,
+        where: Filter | None = None,
+        fields: Sequence[str] = (),
+    ) -> None:
+        """Change documents by a function of your own. The way back is `undo_transform` with the same name.
+
+        Args:
+            collection: its name.
+            name: what it does, in a word or two; the same in both directions.
+            function: changes a document in place. It may be called again for the same document when that changed
+                meanwhile, and must do nothing to one that is changed already. It may raise Unconvertible.
+            where: only these documents; all when None.
+            fields: the top-level fields it looks at; all when empty.
+        """
+        step = DocumentStep(
+            f"transform {collection}: {name}",
+            collection,
+            dict(where or {}),
+            tuple(fields),
+            change=function,
+            keep="changed",
+        )
+        if self._up:
+            await self._steps.flips(f"{step.label} (as before)", f"transform {name}", collection, way="redo")
+        await self._steps.documents(step, key=f"transform {name}")
+
+    async def undo_transform(self, collection: str, name: str) -> None:
+        """Take back what `transform` of this name changed; documents changed since are left."""
+        await self._steps.flips(
+            f"undo_transform {collection}: {name}",
+            f"transform {name}",
+            collection,
+            way="undo" if not self._up else "redo",
+            inverse=f"transform {collection}: {name}",
+        )
+
+    async def _invertible(self, step: DocumentStep, key: str, inverse: str | None) -> None:
+        """A step whose inverse is a step of the same kind: what that cannot lead back to is kept."""
+        if self._up:
+            await self._steps.documents(step, key=key)
+            return
+        await self._steps.documents(step, inverse=inverse)
+        await self._steps.flips(
+            f"{step.label} (what was different)",
+            key,
+            step.collection,
+            way="undo",
+            backward=_tolerant(step.change) if step.change is not None else None,
+            again=False,
+            inverse=inverse,
+        )
+
+    async def _plain_rename(self, collection: str, old: str, new: str) -> bool:
+        """Whether the server can rename by itself: nobody has the new field yet, and no list is on the way."""
+        if "." in old or "." in new:
+            return False
+        # Once it has begun, what was renamed has it, so only the first look tells.
+        begun = self._steps.begun_label
+        if begun is not None:
+            return begun.endswith(_BY_SERVER)
+        found = self._steps.database[collection].find_one(
+            {new: {"$exists": True}}, {"_id": 1}, session=current_session()
+        )
+        return await found is None
+
+
+def _refuse_overlap(old: str, new: str) -> None:
+    if old == new or old.startswith(f"{new}.") or new.startswith(f"{old}."):
+        raise MigrationError(
+            f"{old} cannot be renamed to {new}: one is inside the other.", hint="Go by a third name, in two steps."
+        )
+
+
+def _moving(old: str, new: str, *, wins: str) -> Change:
+    parent = old.rpartition(".")[0]
+    new_parent, _, new_last = new.rpartition(".")
+
+    def in_place(document: Row) -> None:
+        for holder, name in list(holders(document, old)):
+            if name in holder:
+                value = holder.pop(name)
+                if wins == "old" or new_last not in holder:
+                    holder[new_last] = value
+
+    def across(document: Row) -> None:
+        value = value_at(document, old)
+        if value is MISSING:
+            return
+        try:
+            if wins == "old" or value_at(document, new) is MISSING:
+                set_at(document, new, value)
+        except ValueError as error:
+            raise Unconvertible(f"there is no room for {new}: {error}") from error
+        pop_at(document, old)
+
+    return in_place if parent == new_parent and parent else across
+
+
+def _filling(field: str, make: Callable[[Row], Any], *, nulls: bool) -> Change:
+    def empty(value: Any) -> bool:
+        return value is MISSING or (nulls and value is None)
+
+    def change(document: Row) -> None:
+        inside = holders(document, field)
+        for holder, name in inside:
+            if empty(holder.get(name, MISSING)):
+                holder[name] = make(document)
+        if not inside and empty(value_at(document, field)) and not _leads_into_list(document, field):
+            try:
+                set_at(document, field, make(document))
+            except ValueError as error:
+                raise Unconvertible(f"there is no room for {field}: {error}") from error
+
+    return change
+
+
+def _leads_into_list(document: Row, path: str) -> bool:
+    parts = path.split(".")
+    return any(isinstance(value_at(document, ".".join(parts[:end])), list) for end in range(1, len(parts)))
+
+
+def _dropping(field: str) -> Change:
+    def change(document: Row) -> None:
+        for holder, name in holders(document, field):
+            holder.pop(name, None)
+
+    return change
+
+
+def _converting(field: str, to: str, was: str | None, function: Callable[[Any], Any] | None) -> Change:
+    convert = function or converter(to)
+
+    def one(value: Any) -> Any:
+        return value if value is None or is_of_type(value, to) else convert(value)
+
+    def whole(value: Any) -> Any:
+        if to == "array" or not isinstance(value, list):
+            return one(value)
+        if len(value) != 1:
+            raise Unconvertible(f"a list of {len(value)} is not one value")
+        return one(value[0])
+
+    def change(document: Row) -> None:
+        for holder, name in holders(document, field):
+            if holder.get(name) is not None:
+                value = holder[name]
+                holder[name] = whole(value) if "array" in (to, was) else map_leaves(value, one)
+
+    return change
+
+
+def _nullifying(field: str, to: str, was: str | None, function: Callable[[Any], Any] | None) -> Change:
+    def change(document: Row) -> None:
+        for holder, name in holders(document, field):
+            alone = {name: holder.get(name)}
+            try:
+                _converting(name, to, was, function)(alone)
+            except Unconvertible:
+                alone[name] = None
+            if name in holder:
+                holder[name] = alone[name]
+
+    return change
+
+
+def _replacing(field: str, values: Mapping[Any, Any]) -> Change:
+    def one(value: Any) -> Any:
+        return next((new for old, new in values.items() if same(old, value)), value)
+
+    def change(document: Row) -> None:
+        for holder, name in holders(document, field):
+            if name in holder:
+                holder[name] = map_leaves(holder[name], one)
+
+    return change
+
+
+def _splitting(field: str, into: Sequence[str], split: Callable[[Any], Sequence[Any]]) -> Change:
+    def change(document: Row) -> None:
+        value = value_at(document, field)
+        if value is MISSING or value is None:
+            return
+        parts = list(split(value))
+        pop_at(document, field)
+        for place, path in enumerate(into):
+            set_at(document, path, parts[place] if place < len(parts) else None)
+
+    return change
+
+
+def _merging(fields: Sequence[str], into: str, join: Callable[[Sequence[Any]], Any]) -> Change:
+    def change(document: Row) -> None:
+        parts = [value_at(document, path) for path in fields]
+        if all(part is MISSING for part in parts):
+            return
+        value = join([None if part is MISSING else part for part in parts])
+        for path in fields:
+            pop_at(document, path)
+        set_at(document, into, value)
+
+    return change
+
+
+def _text_splitter(separator: str, count: int) -> Callable[[Any], Sequence[Any]]:
+    def split(value: Any) -> Sequence[Any]:
+        if not isinstance(value, str):
+            raise Unconvertible(f"a value of type {type(value).__name__} is not text to be split")
+        return value.split(separator, count - 1)
+
+    return split
+
+
+def _text_joiner(separator: str) -> Callable[[Sequence[Any]], Any]:
+    def join(parts: Sequence[Any]) -> Any:
+        there = [str(part) for part in parts if part is not None]
+        return separator.join(there) if there else None
+
+    return join
+
+
+def _tolerant(change: Change) -> Change:
+    """A change that leaves alone what it cannot convert: used to see whether the way back is exact."""
+
+    def attempt(document: Row) -> None:
+        before = copied(document)
+        try:
+            change(document)
+        except (Unconvertible, ValueError):
+            document.clear()
+            document.update(before)
+
+    return attempt

@@ -1,0 +1,260 @@
+"""The journal: one row for each migration that ever ran here, with what it is doing and all that became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
+
+from docstore.clients.leases import MongoLease
+from docstore.errors import LeaseLost
+
+JOURNAL: Final = "MigrationJournal"
+"""The collection of the journal."""
+
+_EVENTS_KEPT: Final = 50
+_ERROR_LENGTH: Final = 2000
+
+Session = AsyncClientSession | None
+
+
+class State(StrEnum):
+    """Where a migration stands in a database."""
+
+    PENDING = "pending"
+    """It has not run."""
+    RUNNING = "running"
+    """It is running, or the process that ran it is gone."""
+    FAILED = "failed"
+    """It raised half-way, or was interrupted."""
+    APPLIED = "applied"
+    """It ran to its end."""
+    ROLLED_BACK = "rolled back"
+    """It was applied, and taken back."""
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """A step of a run: what it does, whether it is done, and where it got to."""
+
+    label: str
+    done: bool
+    documents: int = 0
+    total: int = 0
+    after: Any = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the journal."""
+
+    name: str
+    state: State
+    direction: str = "up"
+    checksum: str = ""
+    description: str = ""
+    batch: int = 0
+    who: str = ""
+    mode: str = ""
+    token: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    seconds: float = 0.0
+    error: str | None = None
+    steps: tuple[StepRecord, ...] = ()
+    started_up: tuple[str, ...] = ()
+    """The labels of the steps up() had begun when the way was turned half-way."""
+    history: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def half_way(self) -> bool:
+        """Whether it is neither in nor out."""
+        return self.state in (State.RUNNING, State.FAILED)
+
+
+class Journal:
+    """The journal of one database.
+
+    Args:
+        database: the raw database.
+        lease: the lease under which rows are written; None for reading alone.
+        who: who is at work, for the record.
+    """
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]], lease: MongoLease | None = None, who: str = "") -> None:
+        self._rows = database.get_collection(
+            JOURNAL, read_preference=ReadPreference.PRIMARY, write_concern=WriteConcern("majority", j=True)
+        )
+        self._lease = lease
+        self._who = who
+
+    async def entries(self) -> dict[str, Entry]:
+        """Every row by the migration's name, in order."""
+        return {row["_id"]: _entry(row) async for row in self._rows.find().sort("_id", 1)}
+
+    async def entry(self, name: str, session: Session = None) -> Entry:
+        """One migration's row; that of a pending one when there is none."""
+        row = await self._rows.find_one({"_id": name}, session=session)
+        return _entry(row) if row else Entry(name, State.PENDING)
+
+    async def begin(
+        self, name: str, *, direction: str, checksum: str, description: str, batch: int, mode: str, resume: bool
+    ) -> None:
+        """Write down that a run begins, or goes on where it was."""
+        changes: dict[str, Any] = {
+            "state": State.RUNNING.value,
+            "direction": direction,
+            "checksum": checksum,
+            "description": description,
+            "mode": mode,
+            "batch": batch,
+            "who": self._who,
+            "token": self._token(),
+            "startedAt": _now(),
+            "finishedAt": None,
+            "error": None,
+        }
+        if not resume:
+            changes["steps"] = []
+        event = "resumed" if resume else "started"
+        await self._write(name, changes, event=f"{direction} {event}", upsert=True)
+
+    async def turn(self, name: str, started_up: list[str]) -> None:
+        """Write down that a half-way run is taken back: its steps, of which there may be fewer than up() has."""
+        await self._write(name, {"startedUp": started_up, "steps": []}, event="turned back half-way")
+
+    async def step(self, name: str, number: int, record: StepRecord, session: Session = None) -> None:
+        """Write down where a step is. In a transaction, with the documents it changed.
+
+        Raises:
+            LeaseLost: another process has taken the migration over.
+        """
+        row = {
+            "label": record.label,
+            "done": record.done,
+            "documents": record.documents,
+            "total": record.total,
+            "after": record.after,
+            "notes": dict(record.notes),
+        }
+        written = await self._rows.update_one(
+            {"_id": name, "token": self._token()}, {"$set": {f"steps.{number}": row}}, session=session
+        )
+        if not written.matched_count:
+            raise _taken_over(name)
+
+    async def finish(self, name: str, *, state: State, seconds: float, session: Session = None) -> None:
+        """Write down that a run came to its end."""
+        await self._write(
+            name,
+            {"state": state.value, "finishedAt": _now(), "seconds": seconds, "error": None, "startedUp": []},
+            event=state.value,
+            seconds=seconds,
+            session=session,
+        )
+
+    async def fail(self, name: str, *, error: str, seconds: float) -> None:
+        """Write down that a run raised, and why."""
+        told = error[:_ERROR_LENGTH]
+        await self._write(
+            name,
+            {"state": State.FAILED.value, "error": told, "seconds": seconds, "finishedAt": _now()},
+            event="failed",
+            seconds=seconds,
+            error=told,
+        )
+
+    async def settle(self, name: str, *, state: State, checksum: str, description: str, batch: int, event: str) -> None:
+        """Write down a state without running anything: resolve and baseline."""
+        changes: dict[str, Any] = {
+            "state": state.value,
+            "direction": "up" if state is State.APPLIED else "down",
+            "checksum": checksum,
+            "description": description,
+            "batch": batch,
+            "who": self._who,
+            "token": self._token(),
+            "finishedAt": _now(),
+            "error": None,
+            "steps": [],
+            "startedUp": [],
+        }
+        await self._write(name, changes, event=event, upsert=True)
+
+    async def forget(self, name: str) -> None:
+        """Take a migration's row out."""
+        await self._rows.delete_one({"_id": name})
+
+    async def _write(
+        self,
+        name: str,
+        changes: Mapping[str, Any],
+        *,
+        event: str,
+        upsert: bool = False,
+        session: Session = None,
+        **details: Any,
+    ) -> None:
+        told = {"at": _now(), "what": event, "who": self._who, **details}
+        # A process that lost its lease has a lower token than the row, and writes nothing any more.
+        try:
+            written = await self._rows.update_one(
+                {"_id": name, "token": {"$not": {"$gt": self._token()}}},
+                {"$set": dict(changes), "$push": {"history": {"$each": [told], "$slice": -_EVENTS_KEPT}}},
+                upsert=upsert,
+                session=session,
+            )
+        except DuplicateKeyError:
+            raise _taken_over(name) from None
+        if not written.matched_count and written.upserted_id is None:
+            raise _taken_over(name)
+
+    def _token(self) -> int:
+        assert self._lease is not None, "the journal was opened for reading"
+        self._lease.check()
+        return self._lease.token
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    return Entry(
+        name=row["_id"],
+        state=State(row["state"]),
+        direction=row.get("direction", "up"),
+        checksum=row.get("checksum", ""),
+        description=row.get("description", ""),
+        batch=row.get("batch", 0),
+        who=row.get("who", ""),
+        mode=row.get("mode", ""),
+        token=row.get("token", 0),
+        started_at=row.get("startedAt"),
+        finished_at=row.get("finishedAt"),
+        seconds=row.get("seconds", 0.0),
+        error=row.get("error"),
+        steps=tuple(
+            StepRecord(
+                each["label"], each["done"], each["documents"], each["total"], each.get("after"), each.get("notes", {})
+            )
+            for each in row.get("steps") or ()
+        ),
+        started_up=tuple(row.get("startedUp") or ()),
+        history=tuple(row.get("history") or ()),
+    )
+
+
+def _taken_over(name: str) -> LeaseLost:
+    return LeaseLost(
+        f"{name} was taken over by another process.", hint="Look at `docstore migrate status`, and leave it."
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

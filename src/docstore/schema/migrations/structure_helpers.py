@@ -1,0 +1,243 @@
+"""What a migration can do to collections, indexes and validators. Each looks first whether it is done already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pymongo import IndexModel
+from pymongo.errors import OperationFailure
+
+from docstore.errors import MigrationError, ServiceError
+from docstore.schema.indexes.duplicates import expect_unique
+from docstore.schema.migrations.steps import StepRunner
+from docstore.schema.specs import IndexSpec, reported_specs
+
+Keys = Sequence[tuple[str, int | str]] | Mapping[str, int | str]
+Action = Literal["warn", "error"]
+
+_NOT_FOUND = 26
+
+
+class StructureHelpers:
+    """The helpers for structure; see `Migration`. None of them can be part of a transaction."""
+
+    _steps: StepRunner
+    _action: Action | Literal["off"]
+
+    async def create_collection(self, name: str, **options: Any) -> None:
+        """Make a collection, unless it is there. The way back is `drop_collection`.
+
+        Args:
+            name: its name.
+            options: as MongoDB's ``create`` takes them, such as ``capped`` or ``collation``.
+        """
+
+        async def act() -> None:
+            await self._steps.database.create_collection(name, **options)
+
+        await self._steps.structure(
+            f"create_collection {name}", act, needed=lambda: self._missing(name), inverse=f"drop_collection {name}"
+        )
+
+    async def drop_collection(self, name: str, *, keep: bool = True) -> None:
+        """Take a collection away. The way back is `restore_collection`; it is itself that of `create_collection`.
+
+        Args:
+            name: its name.
+            keep: whether it is only put aside, under another name; `docstore migrate forget` drops it for good.
+        """
+        aside = self._aside(name)
+
+        async def act() -> None:
+            if keep and await self._steps.database[name].find_one({}, {"_id": 1}) is not None:
+                await self._rename(name, aside)
+            else:
+                await self._steps.database.drop_collection(name)
+
+        async def needed() -> bool:
+            return not await self._missing(name)
+
+        await self._steps.structure(
+            f"drop_collection {name}",
+            act,
+            needed=needed,
+            inverse=f"create_collection {name}",
+            detail=f"put aside as {aside}" if keep else "for good",
+        )
+
+    async def restore_collection(self, name: str) -> None:
+        """Bring back a collection that `drop_collection` put aside; an empty one when it was empty or is not there."""
+        aside = self._aside(name)
+
+        async def act() -> None:
+            if await self._missing(aside):
+                await self._steps.database.create_collection(name)
+            else:
+                await self._rename(aside, name)
+
+        await self._steps.structure(
+            f"restore_collection {name}", act, needed=lambda: self._missing(name), inverse=f"drop_collection {name}"
+        )
+
+    async def rename_collection(self, old: str, new: str) -> None:
+        """Rename a collection, with its indexes and its validator. The way back is the other way round.
+
+        Raises:
+            MigrationError: both hold documents.
+        """
+
+        async def act() -> None:
+            await self._rename(old, new)
+
+        async def needed() -> bool:
+            if await self._missing(old):
+                return False
+            if not await self._missing(new):
+                await self._make_room(old, new)
+            return True
+
+        await self._steps.structure(
+            f"rename_collection {old} -> {new}", act, needed=needed, inverse=f"rename_collection {new} -> {old}"
+        )
+
+    async def create_index(self, collection: str, keys: Keys, *, name: str, **options: Any) -> None:
+        """Build an index, unless there is one that does the same. The way back is `drop_index`.
+
+        Args:
+            collection: its name.
+            keys: (stored field, direction or kind) in order.
+            name: the index's name.
+            options: ``unique``, ``partialFilterExpression``, ``expireAfterSeconds``, ``collation``, …
+
+        Raises:
+            UniqueViolation: documents share the values of a unique index; names them by id.
+            MigrationError: an index of this name, or on these keys, is something else.
+        """
+        pairs = tuple(keys.items() if isinstance(keys, Mapping) else keys)
+        (wanted,) = reported_specs([{"name": name, "key": dict(pairs), **options}])
+
+        async def act() -> None:
+            await self._build(collection, wanted, {**options, "name": name})
+
+        async def needed() -> bool:
+            return not any(each.does_the_same(wanted) for each in await self._indexes(collection))
+
+        fields = ", ".join(f"{field} {way}" for field, way in pairs)
+        await self._steps.structure(
+            f"create_index {collection} {name}",
+            act,
+            needed=needed,
+            inverse=f"drop_index {collection} {name}",
+            detail=f"on {fields}",
+        )
+
+    async def drop_index(self, collection: str, name: str) -> None:
+        """Drop an index, if it is there. The way back is `create_index`."""
+
+        async def act() -> None:
+            await self._steps.database[collection].drop_index(name)
+
+        async def needed() -> bool:
+            return any(each.name == name for each in await self._indexes(collection))
+
+        await self._steps.structure(
+            f"drop_index {collection} {name}", act, needed=needed, inverse=f"create_index {collection} {name}"
+        )
+
+    async def set_validator(
+        self, collection: str, validator: Mapping[str, Any] | None, *, action: Action | None = None
+    ) -> None:
+        """Give a collection a validator, or take it away with None. The way back is the one before.
+
+        Args:
+            collection: its name; it is made when it is missing.
+            validator: ``{"$jsonSchema": ...}``.
+            action: whether writes that break it are refused or only logged; what the settings say when None. With
+                VALIDATORS=off in the settings, none is set.
+        """
+        chosen = action or self._action
+
+        async def act() -> None:
+            if await self._missing(collection):
+                await self._steps.database.create_collection(collection)
+            rules = dict(validator or {})
+            level = "moderate" if rules else "off"
+            await self._steps.database.command(
+                "collMod",
+                collection,
+                validator=rules,
+                validationLevel=level,
+                validationAction=chosen if chosen != "off" else "warn",
+            )
+
+        async def needed() -> bool:
+            if chosen == "off" and validator is not None:
+                return False
+            held = await self._validator(collection)
+            return held != dict(validator or {})
+
+        await self._steps.structure(f"set_validator {collection}", act, needed=needed, detail=f"action: {chosen}")
+
+    async def _build(self, collection: str, wanted: IndexSpec, options: Mapping[str, Any]) -> None:
+        documents = self._steps.database[collection]
+        for held in await self._indexes(collection):
+            if held.clashes_with(wanted):
+                raise MigrationError(
+                    f"{collection} has an index {held.name} that stands in the way of {wanted.name}.",
+                    hint=f'Drop it first: await m.drop_index("{collection}", "{held.name}").',
+                    collection=collection,
+                )
+        if options.get("unique"):
+            await expect_unique(documents, wanted)
+        try:
+            await documents.create_indexes([IndexModel(list(wanted.keys), **options)])
+        except OperationFailure as error:
+            raise ServiceError(
+                f"the server refused index {wanted.name} of {collection} with error code {error.code}.",
+                hint="Look at its keys and options.",
+                collection=collection,
+            ) from error
+
+    async def _indexes(self, collection: str) -> tuple[IndexSpec, ...]:
+        try:
+            return reported_specs(await (await self._steps.database[collection].list_indexes()).to_list())
+        except OperationFailure as error:
+            if error.code != _NOT_FOUND:
+                raise
+            return ()
+
+    async def _missing(self, name: str) -> bool:
+        return name not in await self._steps.database.list_collection_names(filter={"name": name})
+
+    async def _options(self, name: str) -> dict[str, Any]:
+        found = await (await self._steps.database.list_collections(filter={"name": name})).to_list()
+        return dict(found[0].get("options", {})) if found else {}
+
+    async def _validator(self, name: str) -> dict[str, Any]:
+        return dict((await self._options(name)).get("validator", {}))
+
+    async def _rename(self, old: str, new: str) -> None:
+        options = await self._options(old)
+        await self._steps.database[old].rename(new)
+        rules = {
+            name: options[name] for name in ("validator", "validationLevel", "validationAction") if name in options
+        }
+        # Not every server takes the validator along.
+        if rules.get("validator") and not await self._validator(new):
+            await self._steps.database.command("collMod", new, **rules)
+
+    async def _make_room(self, old: str, new: str) -> None:
+        """Drop an empty collection in the way, as one that was made for its indexes or that a reader left."""
+        documents = self._steps.database[new]
+        if await documents.find_one({}, {"_id": 1}) is not None:
+            raise MigrationError(
+                f"{old} cannot be renamed to {new}: there is a collection {new} with documents already.",
+                hint="Move its documents first, in code of the migration's own.",
+                collection=new,
+            )
+        if not self._steps.dry:
+            await documents.drop()
+
+    def _aside(self, name: str) -> str:
+        return f"_dropped_{self._steps.migration[:4]}_{name}"
