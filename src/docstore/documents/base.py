@@ -51,11 +51,11 @@ from docstore.documents.lifecycle import (
 )
 from docstore.documents.loading import loader_of
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
+from docstore.documents.read_through import CachedDoor
 from docstore.documents.references import PydanticObjectId
 from docstore.documents.states import StateMachine
 from docstore.documents.tracking import forget_with_transaction, is_changed, keep_state, roll_back, state_of
 from docstore.documents.transactions import ambient_session
-from docstore.documents.read_through import CachedDoor
 from docstore.documents.trash import TrashDoor
 from docstore.documents.triggers import Trigger, following_triggers
 from docstore.documents.validation import encoded, prepared_batch, revalidate

@@ -26,6 +26,7 @@ from docstore.errors import DocstoreError, NotBound, RefusedOperation, ServiceEr
 P = ParamSpec("P")
 R = TypeVar("R")
 Client = AsyncMongoClient[dict[str, Any]]
+Session = AsyncClientSession | None
 AfterCommit = Callable[[], Awaitable[None]]
 
 RETRY_SECONDS: Final = 30.0

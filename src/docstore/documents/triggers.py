@@ -18,7 +18,7 @@ from docstore.documents.changes import Change, ChangeKind, Image
 from docstore.documents.fields import utc_now
 from docstore.documents.guard.policy import Hook
 from docstore.documents.guard.predicate import MARKS
-from docstore.documents.guard.writes import Target
+from docstore.documents.guard.targets import Target
 from docstore.documents.lifecycle import assign
 from docstore.errors import NotFound, RefusedOperation, SettingsError
 

@@ -28,7 +28,7 @@ from docstore.documents import (
     utc_now,
 )
 from docstore.documents.audit import AuditEntry, FieldChange, verify_chain
-from docstore.documents.guard import writes
+from docstore.documents.guard import effects
 from docstore.errors import DocstoreError, RefusedOperation
 
 
@@ -225,7 +225,7 @@ async def test_every_way_to_delete_and_back(route: str) -> None:
 
 
 async def test_a_write_of_many_leaves_an_entry_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writes, "BATCH", 25)
+    monkeypatch.setattr(effects, "BATCH", 25)
     papers = [Paper(title=str(number)) for number in range(60)]
     await Paper.insert_many(papers)
     await Paper.find(Paper.pages == 0).update(Inc({Paper.pages: 1}))

@@ -18,15 +18,15 @@ from pymongo.results import BulkWriteResult
 from docstore.documents.changes import ChangeKind
 from docstore.documents.guard.deletes import delete_by_rules
 from docstore.documents.guard.predicate import DELETED, deletion_marks
+from docstore.documents.guard.targets import Target
 from docstore.documents.guard.updates import stamp_insert
-from docstore.documents.guard.writes import Target, Writer
-from docstore.documents.transactions import ambient_session, note_write
+from docstore.documents.guard.writes import Writer
+from docstore.documents.transactions import Session, ambient_session, note_write
 from docstore.errors import RefusedOperation
 
 if TYPE_CHECKING:
     from docstore.documents.guard.collection import GuardedCollection
 
-Session = AsyncClientSession | None
 _OPTIONS = ("collation", "hint", "sort", "array_filters")
 _COUNTS = ("nInserted", "nUpserted", "nMatched", "nModified", "nRemoved")
 

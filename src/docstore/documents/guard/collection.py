@@ -6,7 +6,6 @@ Every public method of AsyncCollection is guarded here, passed on, or refused; `
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection, ReturnDocument
 from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
@@ -17,15 +16,16 @@ from docstore.documents.guard.filters import check_filter, refuse_scripts, refus
 from docstore.documents.guard.policy import GuardRegistry
 from docstore.documents.guard.predicate import LIVING, Scope, deletion_marks
 from docstore.documents.guard.reading import ReadingCollection
+from docstore.documents.guard.targets import Target
 from docstore.documents.guard.updates import Update, check_marks, replacement_pipeline, stamp_insert, stamp_update
-from docstore.documents.guard.writes import Target, Writer
+from docstore.documents.guard.writes import Writer
+from docstore.documents.transactions import Session
 from docstore.errors import RefusedOperation
 
 if TYPE_CHECKING:
     from docstore.documents.guard.database import GuardedDatabase
 
 Document = dict[str, Any]
-Session = AsyncClientSession | None
 
 # The optional parameters of PyMongo's methods in their order, so that calls by position mean the same.
 _INSERT: Final = ("bypass_document_validation", "session", "comment")

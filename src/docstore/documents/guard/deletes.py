@@ -8,8 +8,11 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.results import DeleteResult
 
 from docstore.documents.changes import ChangeKind
+from docstore.documents.guard.effects import Document, batches
 from docstore.documents.guard.references import DeletionReport
-from docstore.documents.guard.writes import Document, Session, Target, Writer, batches
+from docstore.documents.guard.targets import Target
+from docstore.documents.guard.writes import Writer
+from docstore.documents.transactions import Session
 
 SLICE: Final = 250
 """Ids in one write. Some servers compare every document with every id."""

@@ -4,18 +4,16 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from pymongo.asynchronous.client_session import AsyncClientSession
-
 from docstore.context import current_actor
 from docstore.documents.changes import ChangeKind
 from docstore.documents.guard.collection import GuardedCollection
+from docstore.documents.guard.effects import BATCH
 from docstore.documents.guard.ids import as_key
 from docstore.documents.guard.predicate import DELETED, DELETED_STATUS, restoration_marks
-from docstore.documents.guard.writes import BATCH, Target
-from docstore.documents.transactions import ambient_session
+from docstore.documents.guard.targets import Target
+from docstore.documents.transactions import Session, ambient_session
 
 _log = logging.getLogger("docstore.trash")
-Session = AsyncClientSession | None
 
 
 async def restore_matching(

@@ -1,95 +1,23 @@
 """How a guarded write runs: plainly where nothing follows from it, else in a transaction with what follows."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.results import DeleteResult, UpdateResult
 
-from docstore.documents.changes import Change, ChangeKind
+from docstore.documents.changes import ChangeKind
+from docstore.documents.guard.effects import Document, Effects, R, batches, taking_back
 from docstore.documents.guard.filters import conjunction
 from docstore.documents.guard.ids import as_key
-from docstore.documents.guard.policy import GuardRegistry, Policy
-from docstore.documents.guard.predicate import DELETED
-from docstore.documents.guard.references import ReferenceKeeper, ReferenceWrite
-from docstore.documents.transactions import (
-    ambient_session,
-    current_transaction,
-    note_write,
-    open_transaction,
-    run_in_transaction,
-)
-from docstore.errors import DeletedDocument
-
-R = TypeVar("R")
-Document = dict[str, Any]
-Session = AsyncClientSession | None
-
-BATCH = 1000
-"""Documents in one Change: images of a large write never stand in memory all at once."""
-
-_READ_OPTIONS = ("collation", "hint", "let", "sort")
+from docstore.documents.guard.references import ReferenceWrite
+from docstore.documents.guard.targets import Target
+from docstore.documents.transactions import Session, ambient_session, note_write
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a write aims at: the caller's filter, and the same narrowed to the documents in scope."""
-
-    wanted: Mapping[str, Any]
-    narrowed: Mapping[str, Any]
-
-    def only(self, ids: Sequence[Any]) -> "Target":
-        """The same aim at these ids alone; unchanged where there are none, so that an upsert still can insert."""
-        return Target(self.wanted, conjunction(self.narrowed, {"_id": {"$in": list(ids)}})) if ids else self
-
-
-class Writer:
-    """Runs the writes of one collection under its policy.
-
-    Args:
-        raw: the plain collection.
-        registry: knows whether deletes mark, and what follows from a write.
-    """
-
-    def __init__(self, raw: AsyncCollection[Document], registry: GuardRegistry) -> None:
-        self._raw = raw
-        self._registry = registry
-
-    @property
-    def raw(self) -> AsyncCollection[Document]:
-        """The plain collection."""
-        return self._raw
-
-    @property
-    def _policy(self) -> Policy:
-        return self._registry.policy(self._raw.name)
-
-    @property
-    def observed(self) -> bool:
-        """Whether something follows from a write to this collection."""
-        return self._policy.observed
-
-    @property
-    def marks(self) -> bool:
-        """Whether a delete here marks."""
-        return self._policy.soft_delete
-
-    @property
-    def keeper(self) -> ReferenceKeeper | None:
-        """Keeps the references from and to this collection whole, where there are any."""
-        return self._policy.keeper
-
-    @property
-    def spreads_deletion(self) -> bool:
-        """Whether a deletion here concerns documents that refer to the deleted."""
-        return self.keeper is not None and self.keeper.is_referred_to
-
-    def counted(self, update: Any) -> Any:
-        """A stamped update as it will run: where documents are versioned, it counts the version up."""
-        return self._policy.counted(update, self._raw.name)
+class Writer(Effects):
+    """Runs the writes of one collection under its policy."""
 
     async def insert(
         self, write: Callable[[Session], Awaitable[R]], documents: Sequence[Document], session: Session
@@ -253,59 +181,6 @@ class Writer:
 
         return await self.in_transaction(work, session)
 
-    async def in_transaction(self, work: Callable[[AsyncClientSession], Awaitable[R]], session: Session) -> R:
-        """Run `work` in the session's or the ambient transaction, else in one of its own, retried on conflicts."""
-        client = self._raw.database.client
-        if session is not None:
-            async with open_transaction(client, session) as joined:
-                return await work(joined.session)
-
-        async def attempt() -> R:
-            running = current_transaction()
-            assert running is not None
-            return await work(running.session)
-
-        return await run_in_transaction(attempt, client=client)
-
-    async def refuse_if_deleted(
-        self, wanted: Mapping[str, Any], session: Session, options: Mapping[str, Any] | None = None
-    ) -> None:
-        """Refuse an upsert that matches nothing but deleted documents, under the write's own collation and variables.
-
-        Raises:
-            DeletedDocument: names the collection and the deleted document's id.
-        """
-        if not self._policy.soft_delete or not wanted:
-            return
-        reading = {
-            name: (options or {})[name] for name in ("collation", "let") if (options or {}).get(name) is not None
-        }
-        found = await self._raw.find_one(conjunction(wanted, DELETED), {"_id": 1}, session=session, **reading)
-        if found is not None:
-            raise DeletedDocument(
-                f"an upsert on {self._raw.name} matches only a deleted document, {found['_id']}.",
-                hint="restore() it, purge() it, or insert a new one on purpose.",
-                collection=self._raw.name,
-            )
-
-    async def follow_up(
-        self,
-        kind: ChangeKind,
-        ids: Sequence[Any],
-        *,
-        before: Mapping[Any, Document] | None = None,
-        after: Mapping[Any, Document] | None = None,
-        reason: str | None = None,
-    ) -> None:
-        """Call the hooks for one batch of written documents."""
-        if not ids:
-            return
-        note_write()
-        change = Change(self._raw.name, kind, tuple(ids), before or {}, after or {}, reason)
-        with _taking_back():
-            for hook in (*self._policy.hooks, *self._policy.reactions):
-                await hook(change)
-
     async def _find_and_insert(
         self, target: Target, update: Any, session: AsyncClientSession, options: Mapping[str, Any]
     ) -> Document | None:
@@ -331,47 +206,17 @@ class Writer:
             return
         before = await self.keeper.references(ids, session)
         yield
-        with _taking_back():
+        with taking_back():
             await self.keeper.check_computed(before, ids, session)
 
     async def _follow_insert(self, inserted_id: Any, session: AsyncClientSession) -> None:
         inserted_id = as_key(inserted_id)
         if inserted_id is not None:
             if self.keeper is not None:
-                with _taking_back():
+                with taking_back():
                     await self.keeper.check_computed({}, [inserted_id], session)
             after = await self.images([inserted_id], session)
             await self.follow_up(ChangeKind.INSERT, [inserted_id], after=after)
-
-    async def images(self, ids: Sequence[Any], session: Session) -> dict[Any, Document]:
-        """The stored documents with these ids, where a hook needs them."""
-        if not self._policy.images or not ids:
-            return {}
-        cursor = self._raw.find({"_id": {"$in": list(ids)}}, session=session)
-        return {as_key(document["_id"]): document async for document in cursor}
-
-    async def matching_ids(
-        self, target: Target, session: Session, options: Mapping[str, Any], *, many: bool
-    ) -> list[Any]:
-        """The ids of the documents a write with these options would reach, in its order."""
-        reading = {name: options[name] for name in _READ_OPTIONS if options.get(name) is not None}
-        sort = reading.pop("sort", None)
-        cursor = self._raw.find(target.narrowed, {"_id": 1}, session=session, limit=0 if many else 1, **reading)
-        if sort:
-            cursor = cursor.sort(list(sort.items()) if isinstance(sort, Mapping) else sort)
-        return [as_key(document["_id"]) async for document in cursor]
-
-
-@contextmanager
-def _taking_back() -> Iterator[None]:
-    """What fails after a write must take the write back, also where the caller catches the error and goes on."""
-    try:
-        yield
-    except BaseException as error:
-        running = current_transaction()
-        if running is not None:
-            running.doom(error)
-        raise
 
 
 def _with_same_references(target: Target, checked: ReferenceWrite) -> Target | None:
@@ -380,9 +225,3 @@ def _with_same_references(target: Target, checked: ReferenceWrite) -> Target | N
     if checked.computed or checked.inserts or one is None or isinstance(one, Mapping):
         return None
     return Target(target.wanted, conjunction(target.narrowed, checked.values))
-
-
-def batches(items: Sequence[R], size: int = BATCH) -> Iterator[Sequence[R]]:
-    """The items in slices."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
