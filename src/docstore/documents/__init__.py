@@ -24,6 +24,7 @@ from docstore.documents.fields import (
 )
 from docstore.documents.filters import trusted
 from docstore.documents.guard.references import DeletionReport
+from docstore.documents.ids import DocumentId
 from docstore.documents.include import (
     Many,
     One,
@@ -68,6 +69,7 @@ __all__ = [
     "DeletionStep",
     "Document",
     "DocumentChanged",
+    "DocumentId",
     "Email",
     "Event",
     "EventHandler",

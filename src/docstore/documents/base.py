@@ -32,6 +32,7 @@ from docstore.documents.guard.collection import GuardedCollection
 from docstore.documents.guard.deletes import SoftDeleteResult
 from docstore.documents.guard.predicate import Scope
 from docstore.documents.hydration import looks_stored
+from docstore.documents.ids import DocumentId
 from docstore.documents.include.relations import RelatedView
 from docstore.documents.indexes import Index
 from docstore.documents.lazy import lazily
@@ -52,7 +53,6 @@ from docstore.documents.lifecycle import (
 from docstore.documents.loading import loader_of
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
 from docstore.documents.read_through import CachedDoor
-from docstore.documents.references import PydanticObjectId
 from docstore.documents.states import StateMachine
 from docstore.documents.tracking import forget_with_transaction, is_changed, keep_state, roll_back, state_of
 from docstore.documents.transactions import ambient_session
@@ -598,7 +598,7 @@ class Document(StoredDocument):
     deleted_at: UtcDateTime | None = None
     is_deleted: bool = False
     deleted_by: str | None = None
-    deletion_id: PydanticObjectId | None = None
+    deletion_id: DocumentId | None = None
     """What all that one deletion took has in common."""
 
     audited: ClassVar[bool] = True

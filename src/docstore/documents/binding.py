@@ -16,6 +16,7 @@ from docstore.documents.changes import Change
 from docstore.documents.events import emit
 from docstore.documents.guard import GuardedDatabase, GuardRegistry, Policy
 from docstore.documents.guard.policy import Hook
+from docstore.documents.ids import refuse_none_as_id
 from docstore.documents.integrity import BoundReferences, CollectionKeeper, DeletionStep, graph_of
 from docstore.documents.queries import FindManyStock, FindOneStock
 from docstore.documents.transactions import use_client
@@ -64,6 +65,8 @@ async def bind(
     registry = GuardRegistry(database.name, by_name, cursor_key or None, strict_filters=strict_filters)
     guarded = GuardedDatabase(database, registry)
     await beanie.init_beanie(database=guarded, document_models=list(models), skip_indexes=True)
+    for model in models:
+        refuse_none_as_id(model)
     documents = [model for model in models if issubclass(model, beanie.Document)]
     auditors = _auditors(audited)
     for model in documents:

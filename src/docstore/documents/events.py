@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic.alias_generators import to_camel
 
-from docstore.documents.references import PydanticObjectId
+from docstore.documents.ids import DocumentId
 
 
 class Event(BaseModel):
@@ -26,7 +26,7 @@ class Event(BaseModel):
     collection: ClassVar[str]
     topic: ClassVar[str] = ""
 
-    aggregate_id: PydanticObjectId | str
+    aggregate_id: DocumentId | str
 
     def topic_name(self) -> str:
         """The topic it is published to: the class's `topic`, else its `name`."""

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from beanie import PydanticObjectId
 from pydantic import BaseModel, ValidationError
 from pydantic_core import SchemaValidator
 from pydantic_core.core_schema import CoreConfig
@@ -33,11 +32,6 @@ def hydrate(model: type[BaseModel], stored: Mapping[str, Any]) -> Any:
     Raises:
         pydantic.ValidationError: a value does not fit its field.
     """
-    if any(stored.get(name, "") is None for name in _required_ids(model)):
-        stored = {
-            name: value for name, value in stored.items() if value is not None or name not in _required_ids(model)
-        }
-        return hydrate(model, stored)
     try:
         made = model.__pydantic_validator__.validate_python(stored, context=STORED)
     except ValidationError as error:
@@ -46,14 +40,6 @@ def hydrate(model: type[BaseModel], stored: Mapping[str, Any]) -> Any:
     if isinstance(stored.get("_id"), str) and "id" in made.__dict__:
         made.__dict__["id"] = stored["_id"]  # an old id of text is the document's id; parsed, it would be another's
     return made
-
-
-@lru_cache(maxsize=1024)
-def _required_ids(model: Any) -> frozenset[str]:
-    """The stored names of required ids: of a null Beanie's type makes a new id, and the document would refer to it."""
-    fields = model.model_fields.items()
-    ids = {name: info for name, info in fields if info.is_required() and info.annotation is PydanticObjectId}
-    return frozenset(name for attribute, info in ids.items() for name in (attribute, info.alias or attribute))
 
 
 @lru_cache(maxsize=1024)

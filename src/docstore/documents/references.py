@@ -24,7 +24,7 @@ class OnDelete(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """Marks an ObjectId field as a reference: ``Annotated[PydanticObjectId, Ref("Author", on_delete=...)]``.
+    """Marks an ObjectId field as a reference: ``Annotated[DocumentId, Ref("Author", on_delete=...)]``.
 
     Or a list of them. The mark may stand round the whole annotation or at the id inside it, ``Annotated[...] | None``
     and ``list[Annotated[...]]``; not in a nested document, where nothing would keep the reference.

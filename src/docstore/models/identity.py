@@ -11,6 +11,7 @@ from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 
 from docstore.documents import (
     Document,
+    DocumentId,
     Email,
     Index,
     Json,
@@ -18,7 +19,6 @@ from docstore.documents import (
     NonEmpty,
     OnDelete,
     One,
-    PydanticObjectId,
     Ref,
     TokenHash,
     UtcDateTime,
@@ -90,7 +90,7 @@ class OAuthAccount(Document):
 
     provider_id: NonEmpty
     account_id: NonEmpty
-    user_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
+    user_id: Annotated[DocumentId, Ref("User", on_delete=OnDelete.CASCADE)]
     access_token: SecretStr | None = None
     refresh_token: SecretStr | None = None
     id_token: SecretStr | None = None
@@ -110,7 +110,7 @@ class Session(Document):
     access_token: TokenHash
     refresh_token: TokenHash | None = None
     expires_at: UtcDateTime
-    user_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
+    user_id: Annotated[DocumentId, Ref("User", on_delete=OnDelete.CASCADE)]
     ip_address: str | None = None
     user_agent: str | None = None
 
@@ -146,7 +146,7 @@ class MagicLink(Document):
     email: Email
     expires_at: UtcDateTime
     used_at: UtcDateTime | None = None
-    user_id: Annotated[PydanticObjectId | None, Ref("User", on_delete=OnDelete.CASCADE)] = None
+    user_id: Annotated[DocumentId | None, Ref("User", on_delete=OnDelete.CASCADE)] = None
 
     user: ClassVar[One[User]] = belongs_to("user_id")
 

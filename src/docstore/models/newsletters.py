@@ -11,13 +11,13 @@ from pydantic import Field
 
 from docstore.documents import (
     Document,
+    DocumentId,
     Email,
     Index,
     Many,
     NonEmpty,
     OnDelete,
     One,
-    PydanticObjectId,
     Ref,
     UtcDateTime,
     belongs_to,
@@ -90,8 +90,8 @@ class Newsletter(Document):
 class NewsletterAudience(Document):
     """Whether a user subscribes to a newsletter."""
 
-    user_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
-    newsletter_id: Annotated[PydanticObjectId, Ref("Newsletter", on_delete=OnDelete.CASCADE)]
+    user_id: Annotated[DocumentId, Ref("User", on_delete=OnDelete.CASCADE)]
+    newsletter_id: Annotated[DocumentId, Ref("Newsletter", on_delete=OnDelete.CASCADE)]
     subscribed: bool = True
 
     user: ClassVar[One["User"]] = belongs_to("user_id")
@@ -109,7 +109,7 @@ class EmailSend(Document):
 
     resend_email_id: str | None = None
     broadcast_id: str | None = None
-    post_id: Annotated[PydanticObjectId | None, Ref("Post", on_delete=OnDelete.SET_NULL)] = None
+    post_id: Annotated[DocumentId | None, Ref("Post", on_delete=OnDelete.SET_NULL)] = None
     subject: NonEmpty
     from_email: NonEmpty
     sent_at: UtcDateTime | None = None
@@ -136,8 +136,8 @@ class EmailSend(Document):
 class EmailRecipient(Document):
     """One address of an e-mail, and what its reader did with it. `member_id` is null for who is no member."""
 
-    email_send_id: Annotated[PydanticObjectId, Ref("EmailSend", on_delete=OnDelete.CASCADE)]
-    member_id: Annotated[PydanticObjectId | None, Ref("Member", on_delete=OnDelete.SET_NULL)] = None
+    email_send_id: Annotated[DocumentId, Ref("EmailSend", on_delete=OnDelete.CASCADE)]
+    member_id: Annotated[DocumentId | None, Ref("Member", on_delete=OnDelete.SET_NULL)] = None
     email: Email
     delivered: bool = False
     opened: bool = False
@@ -161,7 +161,7 @@ class EmailRecipient(Document):
 class EmailEvent(Document):
     """An event as the mail provider reported it; `event_id` makes a repeated report harmless."""
 
-    email_send_id: Annotated[PydanticObjectId, Ref("EmailSend", on_delete=OnDelete.CASCADE)]
+    email_send_id: Annotated[DocumentId, Ref("EmailSend", on_delete=OnDelete.CASCADE)]
     event_type: NonEmpty
     event_id: NonEmpty
     recipient_email: str | None = None

@@ -8,13 +8,13 @@ from pydantic import Field
 
 from docstore.documents import (
     Document,
+    DocumentId,
     Index,
     Json,
     Many,
     NonEmpty,
     OnDelete,
     One,
-    PydanticObjectId,
     Ref,
     Slug,
     StrList,
@@ -47,7 +47,7 @@ class Note(Document):
     slug: Slug
     published: bool = False
     published_at: UtcDateTime | None = None
-    author_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
+    author_id: Annotated[DocumentId, Ref("User", on_delete=OnDelete.CASCADE)]
     tags: StrList = Field(default_factory=list)
     metadata: Json | None = None
 
@@ -68,7 +68,7 @@ class Note(Document):
 class NoteStatistics(Document):
     """The counts of one note, apart from it so that counting does not rewrite the text."""
 
-    note_id: Annotated[PydanticObjectId, Ref("Note", on_delete=OnDelete.CASCADE)]
+    note_id: Annotated[DocumentId, Ref("Note", on_delete=OnDelete.CASCADE)]
     view_count: int = 0
     like_count: int = 0
     share_count: int = 0
@@ -86,7 +86,7 @@ class NoteStatistics(Document):
 class NoteMedia(Document):
     """A file attached to a note. Size in bytes, width and height in pixels; `order` sorts the attachments."""
 
-    note_id: Annotated[PydanticObjectId, Ref("Note", on_delete=OnDelete.CASCADE)]
+    note_id: Annotated[DocumentId, Ref("Note", on_delete=OnDelete.CASCADE)]
     url: NonEmpty
     type: MediaKind
     mime_type: str | None = None
@@ -108,9 +108,9 @@ class NoteComment(Document):
     """A comment on a note, or a reply to one."""
 
     content: NonEmpty
-    note_id: Annotated[PydanticObjectId, Ref("Note", on_delete=OnDelete.CASCADE)]
-    author_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
-    parent_id: Annotated[PydanticObjectId | None, Ref("NoteComment", on_delete=OnDelete.CASCADE)] = None
+    note_id: Annotated[DocumentId, Ref("Note", on_delete=OnDelete.CASCADE)]
+    author_id: Annotated[DocumentId, Ref("User", on_delete=OnDelete.CASCADE)]
+    parent_id: Annotated[DocumentId | None, Ref("NoteComment", on_delete=OnDelete.CASCADE)] = None
 
     note: ClassVar[One[Note]] = belongs_to("note_id")
     author: ClassVar[One["User"]] = belongs_to("author_id")

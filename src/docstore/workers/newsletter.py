@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 
 from pydantic import JsonValue, ValidationError
 
-from docstore.documents import Event, PydanticObjectId, emit, run_in_transaction, utc_now
+from docstore.documents import DocumentId, Event, PydanticObjectId, emit, run_in_transaction, utc_now
 from docstore.documents.filters import In
 from docstore.errors import UniqueViolation
 from docstore.models import (
@@ -41,7 +41,7 @@ class NewsletterBatch(Event):
     name: ClassVar[str] = "newsletter.send"
     collection: ClassVar[str] = "EmailSend"
 
-    post_id: PydanticObjectId
+    post_id: DocumentId
     subject: str
     from_email: str
     recipients: tuple[dict[str, JsonValue], ...]

@@ -18,6 +18,7 @@ from docstore.documents.codec.shapes import Unusual, fields_of
 from docstore.documents.codec.writing import checked_encoder, encoder
 from docstore.documents.fields import STORED
 from docstore.documents.hydration import hydrate, reads_leniently
+from docstore.documents.ids import refuse_none_as_id
 
 _ATTRIBUTE: Final = "_docstore_codec"
 _OUR_PARSERS: Final = frozenset({"StoredDocument.model_validate", "BaseModel.model_validate"})
@@ -83,6 +84,7 @@ def is_plain(model: type[BaseModel]) -> bool:
 
 
 def _make(model: type[BaseModel]) -> Codec:
+    refuse_none_as_id(model)
     from_database = reads_leniently(model)
     fallback: Callable[[Any], Any] = (
         partial(hydrate, model) if from_database else partial(model.model_validate, context=STORED)

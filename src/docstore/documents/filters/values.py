@@ -31,6 +31,7 @@ from docstore.documents.references import PydanticObjectId
 from docstore.errors import UnsafeFilter, ValidationFailed
 
 _UNCHANGED: Final = frozenset({str, int, float, bool, ObjectId, PydanticObjectId})
+_IDS: Final = frozenset({ObjectId, PydanticObjectId})
 _PATTERNS: Final = (re.Pattern, Regex)
 _INT64: Final = range(-(2**63), 2**63)
 _STORED_AS_THEY_ARE: Final = (bool, float, bytes, datetime, ObjectId)
@@ -68,9 +69,10 @@ class Coercer:
         )
         self._holds_links = any(is_link(each) for each in alternatives)
         self._scalars = tuple(each for each in alternatives if self._is_scalar(each))
+        plain = {bare(each) for each in self._scalars}
         self._unchanged = frozenset(
             each for each in self._scalars if each in _UNCHANGED or (isinstance(each, type) and issubclass(each, Enum))
-        ) | (_UNCHANGED & {ObjectId, PydanticObjectId} if PydanticObjectId in self._scalars else frozenset())
+        ) | (_IDS if PydanticObjectId in plain else frozenset())
         self._elements = (
             coercer(FieldPath(path.model, path.stored, tuple(kind for each in lists for kind in members(each)), True))
             if lists

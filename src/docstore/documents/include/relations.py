@@ -1,7 +1,7 @@
 """Relations as models declare them: `belongs_to`, `has_one`, `has_many`; and the loaded value on a document.
 
     class Post(Document):
-        author_id: Annotated[PydanticObjectId, Ref("Author")]
+        author_id: Annotated[DocumentId, Ref("Author")]
         author: ClassVar[One["Author"]] = belongs_to("author_id")
         tags: ClassVar[Many["Tag"]] = has_many("Tag", through="TagOnPost", sort="slug")
 

@@ -104,5 +104,5 @@ def _is_sound(model: type[Any], reference: Reference) -> bool:
         return True
     raise SettingsError(
         f"{model.__name__}.{reference.attribute} is to be cleared with its {reference.target}, but cannot be null.",
-        hint="Annotate it as PydanticObjectId | None, or choose another rule than SET_NULL.",
+        hint="Annotate it as DocumentId | None, or choose another rule than SET_NULL.",
     )

@@ -11,9 +11,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from docstore.documents.base import SystemDocument
 from docstore.documents.fields import utc_now
+from docstore.documents.ids import DocumentId
 from docstore.documents.indexes import Index, index
 from docstore.documents.integrity.plan import Clearing, Taking
-from docstore.documents.references import PydanticObjectId
 
 COLLECTION: Final = "DeletionStep"
 
@@ -36,7 +36,7 @@ class DeletionStep(SystemDocument):
     """
 
     id: str  # type: ignore[assignment]  # Beanie lets a model choose
-    deletion_id: PydanticObjectId
+    deletion_id: DocumentId
     position: int = 0
     state: StepState
     source: str

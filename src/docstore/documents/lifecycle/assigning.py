@@ -9,6 +9,7 @@ from bson import ObjectId
 
 from docstore.documents.codec import beanie_id, encode_value
 from docstore.documents.guard.versions import VERSION
+from docstore.documents.ids import DocumentId
 from docstore.documents.tracking import forget_with_transaction
 from docstore.documents.transactions import current_transaction
 
@@ -71,4 +72,4 @@ def give_ids(documents: Sequence["StoredDocument"], inserted_ids: Sequence[Any])
 @lru_cache(maxsize=1024)
 def _has_object_ids(model: Any) -> bool:
     info = model.model_fields["id"]
-    return info.annotation == PydanticObjectId | None and not info.metadata
+    return info.annotation in (PydanticObjectId | None, DocumentId | None) and not info.metadata

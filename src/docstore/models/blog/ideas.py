@@ -8,11 +8,11 @@ from pydantic import Field
 
 from docstore.documents import (
     Document,
+    DocumentId,
     Index,
     NonEmpty,
     OnDelete,
     One,
-    PydanticObjectId,
     Ref,
     StateMachine,
     StrList,
@@ -59,8 +59,8 @@ class Idea(Document):
     outline_content: str | None = None
     script_content: str | None = None
     target_date: UtcDateTime | None = None
-    created_post_id: Annotated[PydanticObjectId | None, Ref("Post", on_delete=OnDelete.SET_NULL)] = None
-    author_id: Annotated[PydanticObjectId, Ref("Author", on_delete=OnDelete.RESTRICT)]
+    created_post_id: Annotated[DocumentId | None, Ref("Post", on_delete=OnDelete.SET_NULL)] = None
+    author_id: Annotated[DocumentId, Ref("Author", on_delete=OnDelete.RESTRICT)]
 
     author: ClassVar[One[Author]] = belongs_to("author_id")
     created_post: ClassVar[One["Post"]] = belongs_to("created_post_id")

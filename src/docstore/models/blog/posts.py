@@ -8,12 +8,12 @@ from pydantic import AliasChoices, Field
 
 from docstore.documents import (
     Document,
+    DocumentId,
     Index,
     Many,
     NonEmpty,
     OnDelete,
     One,
-    PydanticObjectId,
     Ref,
     Slug,
     StateMachine,
@@ -51,7 +51,7 @@ class Post(Document):
     post_url: Slug
     publish_date: UtcDateTime | None = None
     excerpt: str | None = None
-    author_id: Annotated[PydanticObjectId, Ref("Author", on_delete=OnDelete.RESTRICT)]
+    author_id: Annotated[DocumentId, Ref("Author", on_delete=OnDelete.RESTRICT)]
     content_type: ContentType = ContentType.BLOG
     content_platform: str | None = None
     featured: bool = Field(default=False, alias="featured", validation_alias=AliasChoices("featured", "isFeatured"))
@@ -128,7 +128,7 @@ class Post(Document):
             await self.move_to(PostStatus.PUBLISHED, publish_date=since)
             await emit(
                 PostPublished(
-                    aggregate_id=cast("PydanticObjectId", self.id),
+                    aggregate_id=cast("DocumentId", self.id),
                     title=self.title,
                     post_url=self.post_url,
                     content_type=self.content_type,

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import ClassVar, Final
 
-from docstore.documents import Event, PydanticObjectId, StateMachine
+from docstore.documents import DocumentId, Event, StateMachine
 
 
 class PostStatus(StrEnum):
@@ -43,7 +43,7 @@ class PostPublished(Event):
     content_type: ContentType
     is_newsletter: bool
     newsletter_type: NewsletterType | None
-    author_id: PydanticObjectId
+    author_id: DocumentId
 
 
 POST_STEPS: Final = StateMachine(

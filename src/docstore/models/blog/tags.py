@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from docstore.documents import (
     Document,
+    DocumentId,
     Index,
     Many,
     OnDelete,
     One,
-    PydanticObjectId,
     Ref,
     Slug,
     belongs_to,
@@ -37,8 +37,8 @@ class Tag(Document):
 class TagOnPost(Document):
     """That a post carries a tag; at most once."""
 
-    post_id: Annotated[PydanticObjectId, Ref("Post", on_delete=OnDelete.CASCADE)]
-    tag_id: Annotated[PydanticObjectId, Ref("Tag", on_delete=OnDelete.CASCADE)]
+    post_id: Annotated[DocumentId, Ref("Post", on_delete=OnDelete.CASCADE)]
+    tag_id: Annotated[DocumentId, Ref("Tag", on_delete=OnDelete.CASCADE)]
 
     post: ClassVar[One["Post"]] = belongs_to("post_id")
     tag: ClassVar[One[Tag]] = belongs_to("tag_id")

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from docstore.documents import (
     Document,
+    DocumentId,
     Index,
     NonEmpty,
     OnDelete,
     One,
-    PydanticObjectId,
     Ref,
     StateMachine,
     UtcDateTime,
@@ -47,7 +47,7 @@ class MediaItem(Document):
     when it is a video, its playlist and its thumbnail.
     """
 
-    creator_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.RESTRICT)]
+    creator_id: Annotated[DocumentId, Ref("User", on_delete=OnDelete.RESTRICT)]
     title: NonEmpty
     description: str | None = None
     media_type: MediaType

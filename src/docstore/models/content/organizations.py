@@ -8,12 +8,12 @@ from pydantic import Field
 
 from docstore.documents import (
     Document,
+    DocumentId,
     Index,
     Many,
     NonEmpty,
     OnDelete,
     One,
-    PydanticObjectId,
     Ref,
     Slug,
     UtcDateTime,
@@ -65,11 +65,11 @@ class Organization(Document):
 class OrganizationMember(Document):
     """That a user belongs to an organisation; at most once."""
 
-    organization_id: Annotated[PydanticObjectId, Ref("Organization", on_delete=OnDelete.CASCADE)]
-    user_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
+    organization_id: Annotated[DocumentId, Ref("Organization", on_delete=OnDelete.CASCADE)]
+    user_id: Annotated[DocumentId, Ref("User", on_delete=OnDelete.CASCADE)]
     role: OrgRole = OrgRole.MEMBER
     status: MembershipStatus = MembershipStatus.ACTIVE
-    invited_by: Annotated[PydanticObjectId | None, Ref("User", on_delete=OnDelete.SET_NULL)] = None
+    invited_by: Annotated[DocumentId | None, Ref("User", on_delete=OnDelete.SET_NULL)] = None
     joined_at: UtcDateTime = Field(default_factory=utc_now)
 
     organization: ClassVar[One[Organization]] = belongs_to("organization_id")
@@ -85,8 +85,8 @@ class OrganizationMember(Document):
 class OrganizationAccount(Document):
     """That an organisation represents a creator's account; at most once."""
 
-    organization_id: Annotated[PydanticObjectId, Ref("Organization", on_delete=OnDelete.CASCADE)]
-    account_id: Annotated[PydanticObjectId, Ref("Account", on_delete=OnDelete.CASCADE)]
+    organization_id: Annotated[DocumentId, Ref("Organization", on_delete=OnDelete.CASCADE)]
+    account_id: Annotated[DocumentId, Ref("Account", on_delete=OnDelete.CASCADE)]
     added_at: UtcDateTime = Field(default_factory=utc_now)
 
     organization: ClassVar[One[Organization]] = belongs_to("organization_id")

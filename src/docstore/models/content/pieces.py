@@ -8,11 +8,11 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from docstore.documents import (
     Document,
+    DocumentId,
     Index,
     NonEmpty,
     OnDelete,
     One,
-    PydanticObjectId,
     Ref,
     Slug,
     StateMachine,
@@ -77,9 +77,9 @@ class Content(Document):
     Its slug is unique within the organisation or, without one, within the creator.
     """
 
-    creator_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.RESTRICT)]
-    organization_id: Annotated[PydanticObjectId | None, Ref("Organization", on_delete=OnDelete.SET_NULL)] = None
-    media_item_id: Annotated[PydanticObjectId | None, Ref("MediaItem", on_delete=OnDelete.SET_NULL)] = None
+    creator_id: Annotated[DocumentId, Ref("User", on_delete=OnDelete.RESTRICT)]
+    organization_id: Annotated[DocumentId | None, Ref("Organization", on_delete=OnDelete.SET_NULL)] = None
+    media_item_id: Annotated[DocumentId | None, Ref("MediaItem", on_delete=OnDelete.SET_NULL)] = None
     title: NonEmpty
     slug: Slug
     description: str | None = None

@@ -7,12 +7,12 @@ from pydantic import Field
 
 from docstore.documents import (
     Document,
+    DocumentId,
     Index,
     Many,
     NonEmpty,
     OnDelete,
     One,
-    PydanticObjectId,
     Ref,
     Slug,
     StrList,
@@ -34,7 +34,7 @@ class Category(Document):
     short_description: str | None = None
     long_description: str | None = None
     keywords: StrList = Field(default_factory=list)
-    parent_id: Annotated[PydanticObjectId | None, Ref("Category", on_delete=OnDelete.RESTRICT)] = None
+    parent_id: Annotated[DocumentId | None, Ref("Category", on_delete=OnDelete.RESTRICT)] = None
     popular: bool = False
     depth: int = 0
 
@@ -55,8 +55,8 @@ class Category(Document):
 class CategoryMapping(Document):
     """That an account is filed under a category; at most once."""
 
-    account_id: Annotated[PydanticObjectId, Ref("Account", on_delete=OnDelete.CASCADE)]
-    category_id: Annotated[PydanticObjectId, Ref("Category", on_delete=OnDelete.CASCADE)]
+    account_id: Annotated[DocumentId, Ref("Account", on_delete=OnDelete.CASCADE)]
+    category_id: Annotated[DocumentId, Ref("Category", on_delete=OnDelete.CASCADE)]
 
     account: ClassVar[One["Account"]] = belongs_to("account_id")
     category: ClassVar[One[Category]] = belongs_to("category_id")

@@ -8,12 +8,12 @@ from pydantic import Field
 
 from docstore.documents import (
     Document,
+    DocumentId,
     Index,
     Json,
     NonEmpty,
     OnDelete,
     One,
-    PydanticObjectId,
     Ref,
     StateMachine,
     UtcDateTime,
@@ -49,7 +49,7 @@ class YouTubeVideo(Document):
     """A video of a YouTube account. `duration` is ISO 8601, such as ``PT4M13S``."""
 
     video_id: NonEmpty
-    account_id: Annotated[PydanticObjectId, Ref("Account", on_delete=OnDelete.CASCADE)]
+    account_id: Annotated[DocumentId, Ref("Account", on_delete=OnDelete.CASCADE)]
     title: NonEmpty
     description: str | None = None
     channel_id: str | None = None
@@ -77,8 +77,8 @@ class YouTubeVideo(Document):
 class ClaimedAccount(Document):
     """A user's claim to be the creator behind an account."""
 
-    user_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
-    account_id: Annotated[PydanticObjectId, Ref("Account", on_delete=OnDelete.CASCADE)]
+    user_id: Annotated[DocumentId, Ref("User", on_delete=OnDelete.CASCADE)]
+    account_id: Annotated[DocumentId, Ref("Account", on_delete=OnDelete.CASCADE)]
     platform: Platform
     claimed_at: UtcDateTime = Field(default_factory=utc_now)
     verified_at: UtcDateTime | None = None
@@ -121,7 +121,7 @@ class ClaimedAccount(Document):
 class DataRefreshLog(Document):
     """One attempt to refresh an account's data; another attempt is another entry."""
 
-    account_id: Annotated[PydanticObjectId, Ref("Account", on_delete=OnDelete.CASCADE)]
+    account_id: Annotated[DocumentId, Ref("Account", on_delete=OnDelete.CASCADE)]
     platform: Platform
     status: RefreshStatus = RefreshStatus.PENDING
     started_at: UtcDateTime | None = None

@@ -8,10 +8,10 @@ from pydantic import BeforeValidator
 
 from docstore.documents import (
     Document,
+    DocumentId,
     Index,
     OnDelete,
     One,
-    PydanticObjectId,
     Ref,
     belongs_to,
     index,
@@ -44,8 +44,8 @@ _AnyVoteType = Annotated[VoteType, BeforeValidator(_present_spelling)]
 class Vote(Document):
     """A user's vote on a review; one each."""
 
-    user_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
-    review_id: Annotated[PydanticObjectId, Ref("Review", on_delete=OnDelete.CASCADE)]
+    user_id: Annotated[DocumentId, Ref("User", on_delete=OnDelete.CASCADE)]
+    review_id: Annotated[DocumentId, Ref("Review", on_delete=OnDelete.CASCADE)]
     type: _AnyVoteType
 
     user: ClassVar[One["User"]] = belongs_to("user_id")
@@ -60,8 +60,8 @@ class Vote(Document):
 class CommentVote(Document):
     """A user's vote on a comment; one each."""
 
-    user_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
-    comment_id: Annotated[PydanticObjectId, Ref("Comment", on_delete=OnDelete.CASCADE)]
+    user_id: Annotated[DocumentId, Ref("User", on_delete=OnDelete.CASCADE)]
+    comment_id: Annotated[DocumentId, Ref("Comment", on_delete=OnDelete.CASCADE)]
     type: _AnyVoteType
 
     user: ClassVar[One["User"]] = belongs_to("user_id")
@@ -76,8 +76,8 @@ class CommentVote(Document):
 class SaveToMyList(Document):
     """That a user keeps an account on a personal list; at most once."""
 
-    user_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.CASCADE)]
-    account_id: Annotated[PydanticObjectId, Ref("Account", on_delete=OnDelete.CASCADE)]
+    user_id: Annotated[DocumentId, Ref("User", on_delete=OnDelete.CASCADE)]
+    account_id: Annotated[DocumentId, Ref("Account", on_delete=OnDelete.CASCADE)]
 
     user: ClassVar[One["User"]] = belongs_to("user_id")
     account: ClassVar[One["Account"]] = belongs_to("account_id")

@@ -10,6 +10,7 @@ from docstore.documents import (
     Change,
     ChangeKind,
     Document,
+    DocumentId,
     Event,
     Index,
     Json,
@@ -17,7 +18,6 @@ from docstore.documents import (
     NonEmpty,
     OnDelete,
     One,
-    PydanticObjectId,
     Ref,
     UtcDateTime,
     belongs_to,
@@ -111,8 +111,8 @@ class Review(Document):
     content: str | None = None
     content_url: str | None = None
     reddit_metadata: Json | None = None
-    author_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.RESTRICT)]
-    account_id: Annotated[PydanticObjectId, Ref("Account", on_delete=OnDelete.CASCADE)]
+    author_id: Annotated[DocumentId, Ref("User", on_delete=OnDelete.RESTRICT)]
+    account_id: Annotated[DocumentId, Ref("Account", on_delete=OnDelete.CASCADE)]
     platform: Platform
     verification_status: VerificationStatus = VerificationStatus.IN_PROGRESS
     is_edited: bool = False
@@ -169,9 +169,9 @@ class Comment(Document):
     """A comment on a review, or a reply to one."""
 
     content: Json | None = None
-    author_id: Annotated[PydanticObjectId, Ref("User", on_delete=OnDelete.RESTRICT)]
-    review_id: Annotated[PydanticObjectId, Ref("Review", on_delete=OnDelete.CASCADE)]
-    reply_to_id: Annotated[PydanticObjectId | None, Ref("Comment", on_delete=OnDelete.CASCADE)] = None
+    author_id: Annotated[DocumentId, Ref("User", on_delete=OnDelete.RESTRICT)]
+    review_id: Annotated[DocumentId, Ref("Review", on_delete=OnDelete.CASCADE)]
+    reply_to_id: Annotated[DocumentId | None, Ref("Comment", on_delete=OnDelete.CASCADE)] = None
     verification_status: VerificationStatus = VerificationStatus.IN_PROGRESS
     is_edited: bool = False
     edit_history: Json | None = None

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from beanie import PydanticObjectId
 from bson import Int64
 
 from docstore.documents.codec.kinds.leaves import (
@@ -28,6 +27,7 @@ from docstore.documents.fields import (
     not_empty,
     null_as_empty,
 )
+from docstore.documents.ids import is_object_id_schema
 
 
 def _is_settled_email(value: str) -> bool:
@@ -82,11 +82,6 @@ def is_list_or_null(schema: Mapping[str, Any]) -> bool:
 
 
 def object_id_shape(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Shape | None:
-    """The shape of Beanie's object id, defined here or elsewhere, or None."""
+    """The shape of an object id, defined here or elsewhere, or None."""
     target = definitions.get(schema["schema_ref"]) if schema["type"] == "definition-ref" else schema
-    if not target or target["type"] != "json-or-python":
-        return None
-    python = target["python_schema"]
-    if python["type"] == "function-plain" and python["function"]["function"] == PydanticObjectId._validate:
-        return ObjectIdShape()
-    return None
+    return ObjectIdShape() if target and is_object_id_schema(target) else None
