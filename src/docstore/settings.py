@@ -102,6 +102,9 @@ class Settings(BaseSettings):
     audit_key: SecretStr | None = None
     cursor_key: SecretStr | None = None
     query_log: bool = False
+    query_log_sample_rate: float = Field(0.02, ge=0, le=1)
+    query_log_slow_ms: int = Field(100, ge=1)
+    query_log: bool = False
     query_log_sample_rate: float = Field(0.05, ge=0, le=1)
     query_log_slow_ms: int = Field(100, ge=1)
 

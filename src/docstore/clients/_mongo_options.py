@@ -42,7 +42,8 @@ def connection_options(settings: Settings) -> dict[str, Any]:
 
 def identity(settings: Settings) -> Hashable:
     """What two settings must have in common to share a client."""
-    return settings.mongo_uri, tuple(sorted((k, repr(v)) for k, v in connection_options(settings).items()))
+    observed = (settings.query_log_sample_rate, settings.query_log_slow_ms) if settings.query_log else None
+    return settings.mongo_uri, observed, tuple(sorted((k, repr(v)) for k, v in connection_options(settings).items()))
 
 
 def masked_hosts(settings: Settings) -> str:

@@ -118,6 +118,8 @@ def _make(settings: Settings) -> AsyncMongoClient[dict[str, Any]]:
     from pymongo.errors import PyMongoError
 
     try:
+        if settings.query_log:
+            return _make_observed(settings)
         return AsyncMongoClient(settings.mongo_uri.get_secret_value(), **connection_options(settings))
     except (PyMongoError, ValueError, TypeError) as error:
         reason = type(error).__name__
@@ -127,6 +129,13 @@ def _make(settings: Settings) -> AsyncMongoClient[dict[str, Any]]:
         hint="Check its options, and that user and password are percent-encoded.",
         field=settings.mongo_variable,
     )
+
+
+def _make_observed(settings: Settings) -> AsyncMongoClient[dict[str, Any]]:
+    from docstore.clients.command_events import CommandEvents, ObservedClient
+
+    events = CommandEvents(sample_rate=settings.query_log_sample_rate, slow_ms=settings.query_log_slow_ms)
+    return ObservedClient(settings.mongo_uri.get_secret_value(), events=events, **connection_options(settings))
 
 
 def _unreachable(settings: Settings, error: Exception) -> ServerUnavailable:
