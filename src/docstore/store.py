@@ -86,7 +86,6 @@ class Store:
         self._client: Client | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._query_log: QueryRecorder | None = None
-        self._query_log: QueryRecorder | None = None
         self._cache: Cache | None = None
 
     @classmethod
@@ -163,11 +162,6 @@ class Store:
         """What keeps the query log, with its counts; None when QUERY_LOG is off."""
         return self._query_log
 
-    @property
-    def query_log(self) -> QueryRecorder | None:
-        """What keeps the query log, with its counts; None when QUERY_LOG is off."""
-        return self._query_log
-
     async def publisher(self) -> Publisher:
         """Kafka, for sending; connects with the first message.
 
@@ -213,13 +207,6 @@ class Store:
             _LazyProbe("kafka", self._kafka),
             _LazyProbe("algolia", self._algolia),
         )
-
-    def _make_query_log(self) -> QueryRecorder:
-        from docstore.clients.command_events import ObservedClient
-        from docstore.operations.querylog import QueryRecorder
-
-        assert isinstance(self.client, ObservedClient)
-        return QueryRecorder(self.database, self.client.command_events)
 
     def _make_query_log(self) -> QueryRecorder:
         from docstore.clients.command_events import ObservedClient
