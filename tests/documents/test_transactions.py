@@ -168,6 +168,31 @@ async def test_a_part_that_was_cancelled_half_way_does_not_look_like_a_cancelled
     assert await Ledger.count() == 0
 
 
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("announces", [False, True])
+async def test_a_task_that_outlives_its_transaction_is_told(raw: Any, fails: bool, announces: bool) -> None:
+    ended = asyncio.Event()
+    model = LedgerLoud if announces else Ledger
+
+    async def late(work: Callable[[], Awaitable[Any]]) -> None:
+        await ended.wait()
+        assert current_transaction() is None
+        await work()
+
+    works = (lambda: model(slug="late").insert(), model.count, lambda: joined_block(model.count))
+    with contextlib.suppress(ZeroDivisionError):
+        async with transaction():
+            await model(slug="in time").insert()
+            tasks = [asyncio.create_task(late(work)) for work in works]
+            if fails:
+                raise ZeroDivisionError
+    ended.set()
+    for each in await asyncio.gather(*tasks, return_exceptions=True):
+        assert isinstance(each, RefusedOperation)
+        assert "has ended" in str(each)
+    assert await model.count() == int(not fails)
+
+
 async def test_every_hook_is_called_even_where_one_fails(raw: Any) -> None:
     called: list[int] = []
 

@@ -169,7 +169,7 @@ def declared_indexes(model: type[BaseModel]) -> tuple[Index, ...]:
     derived = tuple(
         Index((reference.attribute,), serves=f"documents of one {reference.target}: include, cascade")
         for reference in references_of(model)
-        if reference.field not in leading
+        if reference.field not in leading and reference.field != "_id"
     )
     return declared + derived
 

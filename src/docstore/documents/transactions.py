@@ -49,6 +49,7 @@ class Transaction:
         fenced: the rows of the reference fence it holds.
         present: referenced documents, by collection and id, that it has seen and that none but itself can delete.
         writes: how many writes through the guard it holds.
+        ended: it has committed, or not; a task that was started inside and is still running cannot use it.
     """
 
     session: AsyncClientSession
@@ -57,6 +58,7 @@ class Transaction:
     fenced: set[str] = field(default_factory=set)
     present: set[tuple[str, Any]] = field(default_factory=set)
     writes: int = 0
+    ended: bool = False
     _doom: BaseException | None = None
     _after_commit: list[AfterCommit] = field(default_factory=list)
     _on_abort: list[Callable[[], None]] = field(default_factory=list)
@@ -100,7 +102,18 @@ def use_client(client: Client | None) -> None:
 
 def current_transaction() -> Transaction | None:
     """The transaction this task is in, or None."""
-    return _current.get()
+    running = _current.get()
+    return None if running is None or running.ended else running
+
+
+def _joinable() -> Transaction | None:
+    running = _current.get()
+    if running is not None and running.ended:
+        raise RefusedOperation(
+            "this task was started inside a transaction that has ended meanwhile.",
+            hint="Await it inside the block, or start it from a hook: running.after_commit(...).",
+        )
+    return running
 
 
 def note_write() -> None:
@@ -111,11 +124,15 @@ def note_write() -> None:
 
 
 def ambient_session(session: AsyncClientSession | None = None) -> AsyncClientSession | None:
-    """The session a call uses: the one given, else that of the ambient transaction, else None."""
+    """The session a call uses: the one given, else that of the ambient transaction, else None.
+
+    Raises:
+        RefusedOperation: this task was started inside a transaction that has ended.
+    """
     if session is not None:
         return session
-    transaction = _current.get()
-    return transaction.session if transaction else None
+    running = _joinable()
+    return running.session if running else None
 
 
 @asynccontextmanager
@@ -127,13 +144,13 @@ async def transaction() -> AsyncIterator[Transaction]:
 
     Reads see a snapshot; writes are acknowledged by a majority and journaled.
     The block is not retried: for that use `run_in_transaction` or `@transactional`. Tasks started inside share the
-    session, which serves one call at a time: await them one after the other.
+    session, which serves one call at a time: await them one after the other, and before the block ends.
 
     Raises:
         NotBound: no Store is open.
         ServiceError: the server has no transactions.
     """
-    joined = _current.get()
+    joined = _joinable()
     if joined is not None:
         with _all_or_nothing(joined):
             yield joined
@@ -147,7 +164,7 @@ async def transaction() -> AsyncIterator[Transaction]:
 @asynccontextmanager
 async def open_transaction(client: Client, session: AsyncClientSession | None = None) -> AsyncIterator[Transaction]:
     """Join the ambient transaction, or `session`'s, or open a new one on `client`."""
-    joined = _current.get()
+    joined = _joinable() if session is None else _current.get()
     if joined is not None and session in (None, joined.session):
         yield joined
         return
@@ -171,7 +188,7 @@ async def run_in_transaction(work: Callable[[], Awaitable[R]], *, client: Client
     Returns:
         What `work` returned in the attempt that committed.
     """
-    joined = _current.get()
+    joined = _joinable()
     if joined is not None:
         with _all_or_nothing(joined):
             return await work()
@@ -221,6 +238,7 @@ async def _on_session(session: AsyncClientSession) -> AsyncIterator[Transaction]
         try:
             yield running
         finally:
+            running.ended = True
             _current.reset(token)
             if running._doom is not None and _is_open(session):
                 await asyncio.shield(session.abort_transaction())
@@ -241,6 +259,7 @@ async def _on_session(session: AsyncClientSession) -> AsyncIterator[Transaction]
         _explain(error)
         raise
     finally:
+        running.ended = True
         _current.reset(token)
     try:
         await _commit(session)

@@ -293,3 +293,26 @@ async def stored(note: Note) -> dict[str, Any]:
     found = await Note.with_deleted.get_pymongo_collection().find_one({"_id": note.id})
     assert found is not None
     return found
+
+
+async def test_a_revert_does_not_drop_what_the_log_does_not_keep() -> None:
+    note = await Note(title="a", secret=SecretStr("first")).insert()
+    note.secret = SecretStr("second")
+    await note.save()
+    inserted, _ = await note.history()
+    with pytest.raises(ValidationFailed, match="no value of secret"):
+        await note.revert(inserted)
+    await note.sync()
+    assert note.secret == SecretStr("second")
+
+
+async def test_values_too_large_for_an_entry_do_not_stop_the_write() -> None:
+    note = await Note(title="a" * 9_000_000, body="x").insert()
+    note.title, note.body = "b" * 9_000_000, "y"
+    await note.save()
+    _, entry = await note.history()
+    assert entry.changes["title"].is_masked
+    assert entry.changes["body"].after == "y"
+    assert (await verify_chain()).ok
+    with pytest.raises(ValidationFailed, match="no value of title"):
+        await note.revert(entry)

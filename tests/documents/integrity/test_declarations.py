@@ -56,6 +56,25 @@ async def test_the_mark_may_stand_at_the_id(bind_models: Bind, model: Any) -> No
     assert await model.get(owned.id) is not None
 
 
+class Numbers(Document):
+    """Lives and dies with its owner, and has its id."""
+
+    id: Annotated[PydanticObjectId, Ref("Owner", on_delete=OnDelete.CASCADE)]
+    amount: int = 0
+
+
+async def test_an_id_may_be_a_reference(bind_models: Bind) -> None:
+    await bind_models(Owner, Numbers, audit=False)
+    with pytest.raises(ReferenceViolation):
+        await Numbers(id=ObjectId()).insert()
+    owner = await Owner().insert()
+    await Numbers(id=owner.id).insert()
+    await owner.delete()
+    assert await Numbers.count() == 0
+    await owner.restore()
+    assert await Numbers.count() == 1
+
+
 class Part(BaseModel):
     owner_id: ToOwner | None = None
     parts: list["Part"] = Field(default_factory=list)

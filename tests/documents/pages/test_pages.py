@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, SecretStr
 from pymongo import AsyncMongoClient
 
-from docstore.documents import Document, UtcDateTime, bind, transaction
+from docstore.documents import Document, TokenHash, UtcDateTime, bind, transaction
 from docstore.documents.filters import In, trusted
 from docstore.documents.transactions import use_client
 from docstore.errors import InvalidCursor, PageError
@@ -158,6 +158,27 @@ async def test_sorts_that_make_no_pages(entries: list[Entry]) -> None:
     for query in (Entry.find().limit(3), Entry.find().skip(3)):
         with pytest.raises(PageError, match="sets limit and skip itself"):
             await query.page(2)
+
+
+class Key(BaseModel):
+    number: SecretStr | None = None
+    label: str = ""
+
+
+class Holder(Document):
+    token: TokenHash | None = None
+    pin: SecretStr | None = None
+    key: Key = Field(default_factory=Key)
+    by_name: dict[str, SecretStr] = Field(default_factory=dict)
+
+
+@pytest.mark.parametrize("sort", ["token", "-pin", "key.number", "key", "by_name.a", "-by_name"])
+async def test_what_is_secret_by_its_type_does_not_travel(bind_models: Any, sort: str) -> None:
+    await bind_models(Holder)
+    await Holder.insert_many([Holder(token=f"t{number}") for number in range(3)])
+    with pytest.raises(PageError, match="is sensitive"):
+        await Holder.find().sort(sort).page(1)
+    assert (await Holder.find().sort("key.label").page(1)).has_next
 
 
 async def test_expressions_sort_too(entries: list[Entry]) -> None:

@@ -37,9 +37,19 @@ def _told(document_id: Any) -> str:
     return hashlib.sha256(encode({"_id": document_id}, codec_options=_OPTIONS)).hexdigest()[:32]
 
 
+def written(diff: Any) -> bytes:
+    """A diff as it is stored."""
+    return encode({"diff": diff}, codec_options=_OPTIONS)
+
+
 def commitment(diff: Any, salt: bytes) -> str:
     """The salted hash of a diff."""
-    return hashlib.sha256(salt + encode({"diff": diff}, codec_options=_OPTIONS)).hexdigest()
+    return committed(written(diff), salt)
+
+
+def committed(body: bytes, salt: bytes) -> str:
+    """The salted hash of a diff as it is stored."""
+    return hashlib.sha256(salt + body).hexdigest()
 
 
 def entry_hash(entry: Mapping[str, Any]) -> str:

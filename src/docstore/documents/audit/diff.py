@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
+from docstore.documents.audit.chain import written
 from docstore.documents.audit.entries import MASK
 
 Diff = list[dict[str, Any]]
@@ -26,6 +27,15 @@ def difference(
         if name != "_id" and name not in ignored:
             found.extend(_between(str(name), before, after, name))
     return _mask(found, masked) if masked else found
+
+
+def without_large(diff: Diff, limit: int) -> Diff:
+    """A diff whose changes of more than `limit` bytes lose their values, as secret ones do."""
+
+    return [
+        {"path": each["path"], **dict.fromkeys(each.keys() - {"path"}, MASK)} if len(written(each)) > limit else each
+        for each in diff
+    ]
 
 
 def undo(document: Mapping[str, Any], diff: Diff) -> dict[str, Any]:

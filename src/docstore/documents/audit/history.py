@@ -106,6 +106,7 @@ async def _revert_values(document: "Document", entry: AuditEntry) -> None:
     if entry.operation is ChangeKind.INSERT:
         wanted = present
         async for later in _entries(document, None, after_seq=entry.seq):
+            _refuse_masked(document, [each for each in later["diff"] if each.get("before") == MASK])
             wanted = undo(wanted, later["diff"])
         changes = difference(present, wanted)
         changes = [each for each in changes if _is_revertible(document, each["path"])]

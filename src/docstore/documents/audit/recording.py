@@ -7,8 +7,8 @@ from typing import Any, Final
 from pymongo.asynchronous.collection import AsyncCollection
 
 from docstore.context import current_actor
-from docstore.documents.audit.chain import commitment, entry_hash, entry_id
-from docstore.documents.audit.diff import Diff, difference
+from docstore.documents.audit.chain import committed, entry_hash, entry_id, written
+from docstore.documents.audit.diff import Diff, difference, without_large
 from docstore.documents.audit.entries import STAMPS, AuditEntry
 from docstore.documents.audit.masking import masked_paths
 from docstore.documents.base import StoredDocument
@@ -21,6 +21,8 @@ from docstore.documents.transactions import ambient_session
 Entries = AsyncCollection[dict[str, Any]]
 Head = tuple[int, str]
 _SALT: Final = 16
+LARGEST: Final = 12 * 2**20
+"""Bytes of an entry's diff. MongoDB takes documents of 16 MB, and a diff holds what was and what became."""
 
 
 class Auditor:
@@ -72,6 +74,10 @@ class Auditor:
         for number, (document_id, diff) in enumerate(diffs.items()):
             seq, previous = heads.get(document_id, (-1, ""))
             salt = salts[number * _SALT : (number + 1) * _SALT]
+            body = written(diff)
+            if len(body) > LARGEST:
+                diff = without_large(diff, LARGEST // (2 * len(diff)))
+                body = written(diff)
             row: dict[str, Any] = {
                 "_id": entry_id(change.collection, document_id, seq + 1),
                 "at": moment,
@@ -86,7 +92,7 @@ class Auditor:
                 "diff": diff,
                 "erased": False,
                 "salt": salt,
-                "commitment": commitment(diff, salt),
+                "commitment": committed(body, salt),
                 "previous": previous,
                 "seal": None,
             }

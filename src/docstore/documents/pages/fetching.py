@@ -132,9 +132,14 @@ def _order(query: Any, collection: str, *, travels: bool = True) -> Order:
     model = query._model()
     order = total_order(query.sort_expressions, collection)
     names = {name: info.alias or name for name, info in model.model_fields.items()}
-    secret = frozenset(names[name] for name in model.sensitive if name in names) if travels else frozenset()
-    check_names(order, names, secret, collection)
+    check_names(order, names, _secret(model) if travels else frozenset(), collection)
     return order
+
+
+def _secret(model: Any) -> frozenset[str]:
+    from docstore.documents.audit.masking import masked_paths  # it knows the documents, which have pages
+
+    return masked_paths(model)
 
 
 class _Fields:

@@ -64,16 +64,16 @@ def check_names(order: Order, stored_names: Mapping[str, str], sensitive: frozen
     Args:
         order: the order of a page.
         stored_names: the model's stored field names by attribute.
-        sensitive: stored fields whose values must not leave in a cursor.
+        sensitive: dotted stored paths whose values must not leave in a cursor.
 
     Raises:
         PageError: an attribute's name where its stored name belongs, or a sensitive field.
     """
     for key in order:
         top = key.field.partition(".")[0]
-        if top in sensitive:
+        if any(f"{key.field}.".startswith(f"{each}.") or each.startswith(f"{key.field}.") for each in sensitive):
             raise PageError(
-                f"{collection}.{top} is sensitive: a cursor would carry its values away.",
+                f"{collection}.{key.field} is sensitive: a cursor would carry its values away.",
                 hint="Sort by another field, or use paginate().",
                 collection=collection,
                 field=top,
