@@ -46,7 +46,7 @@ from docstore.documents import (
 from docstore.documents.audit import AUDIT_MODELS
 from docstore.errors import DocstoreError, NotBound, SettingsError
 from docstore.models import ALL
-from docstore.outbox import InboxEntry, Outbox, OutboxEntry
+from docstore.outbox import InboxEntry, Outbox, OutboxEntry, OutboxLease
 from docstore.settings import DbMethod, Settings
 from docstore.workers import Consumer, DeadLetter
 
@@ -59,7 +59,7 @@ Database = AsyncDatabase[dict[str, Any]]
 
 _Closer = tuple[Callable[[Settings], object], Callable[[Settings], Awaitable[None]]]
 
-SYSTEM_MODELS: Final[tuple[type[Any], ...]] = (OutboxEntry, InboxEntry, DeadLetter, DeletionStep, *AUDIT_MODELS)
+SYSTEM_MODELS: Final[tuple[type[Any], ...]] = (OutboxEntry, OutboxLease, InboxEntry, DeadLetter, DeletionStep, *AUDIT_MODELS)
 """The rows that mechanisms keep for themselves; every Store binds them."""
 
 _outbox: Final = Outbox()

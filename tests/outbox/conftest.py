@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from docstore.clients.protocols import OutgoingMessage
+
 
 @dataclass
 class RecordingPublisher:
@@ -25,6 +27,17 @@ class RecordingPublisher:
         if error is not None:
             raise error
         self.sent.append((topic, key, body, {name: text.decode() for name, text in headers}))
+
+    async def publish_many(self, messages: Sequence[OutgoingMessage]) -> list[Exception | None]:
+        assert len({(each.topic, each.key) for each in messages}) == len(messages)
+        return [await self._outcome(each) for each in messages]
+
+    async def _outcome(self, message: OutgoingMessage) -> Exception | None:
+        try:
+            await self.publish(message.topic, key=message.key, value=message.value, headers=message.headers)
+        except Exception as error:
+            return error
+        return None
 
     def bodies(self, topic: str) -> list[dict[str, Any]]:
         return [body for sent_to, _, body, _ in self.sent if sent_to == topic]

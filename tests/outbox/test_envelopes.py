@@ -19,15 +19,15 @@ async def test_the_envelope_is_binary_cloudevents(store: Store) -> None:
         source="docstore/Post",
         topic="posts",
         key="k",
+        bucket=3,
         aggregate_id="65f",
         payload={"title": "Überall"},
         headers={"ce_requestid": "r"},
         seq=1,
         next_attempt_at=moment,
-        lease_until=moment,
         created_at=moment,
     )
-    message = envelope(entry)
+    message = envelope({entry.stored_name(name): value for name, value in entry.model_dump().items()})
     assert (message.topic, message.key) == ("posts", b"k")
     assert json.loads(message.value) == {"title": "Überall"}
     assert dict(message.headers) == {
@@ -38,6 +38,7 @@ async def test_the_envelope_is_binary_cloudevents(store: Store) -> None:
         "ce_subject": b"65f",
         "ce_time": b"2026-03-01T12:30:15.250Z",
         "ce_dataversion": b"2",
+        "ce_sequence": b"00000000000000000001",
         "content-type": b"application/json",
         "ce_requestid": b"r",
     }

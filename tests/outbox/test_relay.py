@@ -10,9 +10,10 @@ import pytest
 
 from docstore.documents import Event, emit, utc_now
 from docstore.errors import OperationTimeout, ServerUnavailable, ServiceError
-from docstore.outbox import EntryStatus, OutboxEntry, Relay
-from docstore.outbox.claims import claim_due
-from docstore.outbox.relay import MAX_REFUSALS
+from docstore.outbox import EntryStatus, OutboxEntry, OutboxLease, Relay
+from docstore.outbox.buckets import BucketLeases
+from docstore.outbox.queue import BucketQueue
+from docstore.outbox.run import MAX_REFUSALS
 from docstore.store import Store
 
 RecordingPublisher = Any
@@ -48,7 +49,8 @@ async def test_rows_are_published_in_order_and_marked(store: Store, publisher: R
     assert numbers(publisher, "a") == numbers(publisher, "b") == [0, 1, 2, 3, 4]
     row = await OutboxEntry.find_one()
     assert row is not None
-    assert (row.status, row.lease_owner) == (EntryStatus.PUBLISHED, None)
+    assert row.status is EntryStatus.PUBLISHED
+    assert row.fence > 0
     assert row.published_at is not None
     again = await Relay(publisher).run_once()
     assert (again.published, again.pending) == (0, 0)
@@ -140,13 +142,29 @@ async def test_a_broker_that_is_away_is_not_asked_for_every_key(store: Store, pu
 
 async def test_a_relay_that_died_before_marking_is_made_good(store: Store, publisher: RecordingPublisher) -> None:
     await steps("a", 0, 1)
-    # Claimed by a relay that sends, and is then gone without a trace.
-    dead = await claim_due("dead-relay", timedelta(seconds=0.3), 10)
-    assert len(dead.groups[0]) == 2
+    dead = BucketLeases("dead-relay", seconds=0.5)
+    await dead.settle()  # and then it is gone without a trace
     assert (await Relay(publisher).run_once()).published == 0
-    await asyncio.sleep(0.35)
-    assert (await Relay(publisher).run_once()).published == 2
+    await asyncio.sleep(0.6)
+    relay = Relay(publisher)
+    assert (await relay.run_once()).published == 2
     assert numbers(publisher, "a") == [0, 1]
+
+
+async def test_the_word_of_a_relay_that_lost_its_bucket_does_not_count(
+    store: Store, publisher: RecordingPublisher
+) -> None:
+    await steps("a", 0, 1)
+    slow = BucketLeases("slow-relay", seconds=0.2)
+    await slow.settle()
+    stale = BucketQueue(dict(slow.held))
+    (taken,) = await stale.due(10)
+    await asyncio.sleep(0.3)
+    publisher.fault = lambda topic, key, body: ServiceError("refused") if body["number"] == 0 else None
+    assert (await Relay(publisher).run_once()).failed == 1
+    await stale.mark_published(taken)
+    rows = await OutboxEntry.find({"status": "PENDING"}).to_list()
+    assert sorted((row.payload["number"], row.attempts) for row in rows) == [(0, 1)], "row 1 was nobody else's yet"
 
 
 async def test_a_cancelled_run_marks_what_it_sent(store: Store, publisher: RecordingPublisher) -> None:
@@ -161,7 +179,7 @@ async def test_a_cancelled_run_marks_what_it_sent(store: Store, publisher: Recor
         await publish(topic, **message)
 
     publisher.publish = hang_on_the_second
-    run = asyncio.create_task(Relay(publisher, lease=timedelta(seconds=1)).run_once())
+    run = asyncio.create_task(Relay(publisher, lease_seconds=1).run_once())
     await reached.wait()
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -194,7 +212,7 @@ async def test_an_error_of_the_database_is_raised_as_it_is(
     async def fail(*args: Any, **kwargs: Any) -> None:
         raise ServerUnavailable("MongoDB is away")
 
-    monkeypatch.setattr("docstore.outbox.relay.mark_failed", fail)
+    monkeypatch.setattr(BucketQueue, "mark_failed", fail)
     await steps("a", 0)
     await steps("b", 0)
     publisher.fault = lambda topic, key, body: ServiceError("refused") if key == b"a" else None
@@ -208,17 +226,17 @@ async def test_run_goes_on_after_an_error(
     store: Store, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relay = Relay(publisher)
-    once = relay.run_once
+    settle = BucketLeases.settle
     calls = 0
 
-    async def fail_first(limit: int = 500) -> Any:
+    async def fail_first(leases: BucketLeases) -> None:
         nonlocal calls
         calls += 1
         if calls == 1:
             raise ServerUnavailable("MongoDB is away")
-        return await once(limit)
+        await settle(leases)
 
-    monkeypatch.setattr(relay, "run_once", fail_first)
+    monkeypatch.setattr(BucketLeases, "settle", fail_first)
     await steps("a", 0)
     stop = asyncio.Event()
     running = asyncio.create_task(relay.run(stop, poll_s=0.02))
@@ -227,3 +245,26 @@ async def test_run_goes_on_after_an_error(
             await asyncio.sleep(0.05)
     stop.set()
     await running
+    assert not await OutboxLease.find({"owner": relay.name}).count(), "others take over at once"
+
+
+async def test_new_rows_wake_a_relay(store: Store, publisher: RecordingPublisher) -> None:
+    stop = asyncio.Event()
+    running = asyncio.create_task(Relay(publisher).run(stop, poll_s=3600))
+    await asyncio.sleep(1)  # by now it has looked, and waits
+    await steps("a", 0)
+    async with asyncio.timeout(20):
+        while not publisher.sent:
+            await asyncio.sleep(0.02)
+    stop.set()
+    async with asyncio.timeout(5):
+        await running
+
+
+async def test_a_writer_whose_clock_is_ahead_is_not_kept_waiting(
+    store: Store, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = utc_now() + timedelta(minutes=2)
+    monkeypatch.setattr("docstore.outbox.writing.utc_now", lambda: ahead)
+    await steps("a", 0)
+    assert (await Relay(publisher).run_once()).published == 1

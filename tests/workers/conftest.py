@@ -25,8 +25,8 @@ def waiting() -> Callable[..., Awaitable[list[Message]]]:
     """The messages of waiting outbox rows of a topic, oldest first, without sending them."""
 
     async def of(topic: str, **where: Any) -> list[Message]:
-        rows = await OutboxEntry.find({"topic": topic, **where}).to_list()
-        sent = [envelope(row) for row in sorted(rows, key=lambda row: row.seq)]
+        rows = await OutboxEntry.get_pymongo_collection().find({"topic": topic, **where}).sort({"seq": 1}).to_list()
+        sent = [envelope(row) for row in rows]
         return [
             Message(each.topic, each.value, each.key, {name: value.decode() for name, value in each.headers})
             for each in sent

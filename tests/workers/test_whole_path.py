@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 from docstore.clients import SearchIndex
 from docstore.models import Account, EmailRecipient, EmailSend, Member, Platform, Post, Review, User
 from docstore.outbox import OutboxEntry, Relay
-from docstore.outbox.claims import claim_due
+from docstore.outbox.buckets import BucketLeases
 from docstore.outbox.envelopes import envelope
+from docstore.outbox.queue import BucketQueue
 from docstore.store import Store
 from docstore.workers import DeadLetter, NewsletterWorker, RatingsWorker, RelayWorker, SearchWorker, run_consumer
 
@@ -63,13 +63,15 @@ async def test_a_relay_killed_between_sending_and_marking(
 ) -> None:
     publisher = await store.publisher()
     # What a relay does that is killed after the broker's answer: claim, send, and nothing more.
-    killed = await claim_due("killed", timedelta(seconds=0.2), 100)
-    for group in killed.groups:
-        for entry in group:
-            message = envelope(entry)
+    killed = BucketLeases("killed", seconds=0.2)
+    await killed.settle()
+    groups = await BucketQueue(killed.held).due(100)
+    for group in groups:
+        for row in group:
+            message = envelope(row)
             await publisher.publish(message.topic, key=message.key, value=message.value, headers=message.headers)
     await asyncio.sleep(0.3)
-    assert (await Relay(publisher).run_once()).published == sum(map(len, killed.groups))
+    assert (await Relay(publisher).run_once()).published == sum(map(len, groups))
 
     sends = 0
 

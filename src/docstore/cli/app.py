@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from docstore._version import __version__
-from docstore.cli import audit, backup, doctor, indexes, migrate, seed, up
+from docstore.cli import audit, backup, doctor, indexes, migrate, outbox, seed, up
 from docstore.cli.demo import command as demo
 from docstore.cli.invocation import Invocation
 
@@ -29,6 +29,7 @@ app.add_typer(indexes.group, name="indexes")
 app.add_typer(migrate.group, name="migrate")
 app.add_typer(audit.group, name="audit")
 app.add_typer(backup.group, name="backup")
+app.add_typer(outbox.group, name="outbox")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

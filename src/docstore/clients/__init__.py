@@ -22,6 +22,7 @@ from docstore.clients.kafka import (
 from docstore.clients.kafka_publisher import KafkaPublisher
 from docstore.clients.kafka_topics import ensure_topic
 from docstore.clients.leases import MongoLease
+from docstore.clients.metrics import Metrics, NoMetrics, PrometheusMetrics
 from docstore.clients.mongo import (
     MongoProbe,
     close_mongo_client,
@@ -31,17 +32,21 @@ from docstore.clients.mongo import (
     ping_mongo,
 )
 from docstore.clients.motor import close_motor_client, get_motor_client
-from docstore.clients.protocols import KeyValue, Ping, Probe, Publisher, SearchIndex, SearchPage
+from docstore.clients.protocols import KeyValue, OutgoingMessage, Ping, Probe, Publisher, SearchIndex, SearchPage
 from docstore.clients.redis import RedisKeyValue, close_redis, connect_redis, get_redis, ping_redis
 
 __all__ = [
     "AlgoliaIndex",
     "KafkaPublisher",
     "KeyValue",
+    "Metrics",
     "MongoLease",
     "MongoProbe",
+    "NoMetrics",
+    "OutgoingMessage",
     "Ping",
     "Probe",
+    "PrometheusMetrics",
     "Publisher",
     "RedisKeyValue",
     "SearchIndex",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from docstore.clients._kafka_options import unreachable
 from docstore.clients._shared import resolve
 from docstore.clients.kafka import MAX_MESSAGE_BYTES, get_kafka_producer, ping_kafka, replace_kafka_producer
-from docstore.clients.protocols import Ping
+from docstore.clients.protocols import OutgoingMessage, Ping
 from docstore.errors import OperationTimeout, ServiceError
 from docstore.settings import Settings
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaProducer
 
 
 class KafkaPublisher:
@@ -47,32 +51,63 @@ class KafkaPublisher:
             ServerUnavailable: no broker, or no leader of the topic, answers; nothing was handed over.
             ServiceError: the message is too large, or the brokers refuse it.
         """
-        from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+        [error] = await self.publish_many([OutgoingMessage(topic, key, value, tuple(headers))])
+        if error is not None:
+            raise error
 
+    async def publish_many(self, messages: Sequence[OutgoingMessage]) -> list[Exception | None]:
+        """See `Publisher.publish_many`; one limit for all of them."""
         producer = await get_kafka_producer(self._settings)
         deadline = asyncio.get_running_loop().time() + self._settings.kafka_request_timeout_s
+        deliveries = [await self._hand_over(producer, message, deadline) for message in messages]
+        waited = {each for each in deliveries if isinstance(each, asyncio.Future)}
+        if waited:
+            # Not wait_for: cancelling a future would not take its message back, only hide what became of it.
+            await asyncio.wait(waited, timeout=deadline - asyncio.get_running_loop().time())
+        outcomes = [self._outcome(message, each) for message, each in zip(messages, deliveries, strict=True)]
+        failed = [each for each in waited if not each.done() or each.exception() is not None]
+        if failed:
+            replace_kafka_producer(producer, self._settings)
+        return outcomes
+
+    async def _hand_over(
+        self, producer: AIOKafkaProducer, message: OutgoingMessage, deadline: float
+    ) -> asyncio.Future[object] | Exception:
+        """The delivery that began, or why it could not."""
+        from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+
         try:
             async with asyncio.timeout_at(deadline):
                 # Waits for the topic's metadata and room in the buffer; the answer is a future.
-                delivery = await producer.send(topic, value=value, key=key, headers=list(headers))
+                delivery: asyncio.Future[object] = await producer.send(
+                    message.topic, value=message.value, key=message.key, headers=list(message.headers)
+                )
         except (TimeoutError, KafkaTimeoutError, KafkaConnectionError) as error:
-            raise unreachable(self._settings, error) from error
+            return _caused(unreachable(self._settings, error), error)
         except KafkaError as error:
-            raise _refused(topic, error) from error
+            return _caused(_refused(message.topic, error), error)
         # Marks an error as seen, should nobody wait for it any more.
         delivery.add_done_callback(lambda late: late.cancelled() or late.exception())
-        # Not wait_for: cancelling the future would not take the message back, only hide what became of it.
-        done, _ = await asyncio.wait({delivery}, timeout=deadline - asyncio.get_running_loop().time())
-        if not done:
-            replace_kafka_producer(producer, self._settings)
-            raise _unknown(topic, self._settings)
+        return delivery
+
+    def _outcome(self, message: OutgoingMessage, delivery: asyncio.Future[object] | Exception) -> Exception | None:
+        from aiokafka.errors import KafkaTimeoutError
+
+        if isinstance(delivery, Exception):
+            return delivery
+        if not delivery.done():
+            return _unknown(message.topic, self._settings)
         failure = delivery.exception()
-        if failure is not None:
-            replace_kafka_producer(producer, self._settings)
+        if failure is None:
+            return None
         if isinstance(failure, KafkaTimeoutError):
-            raise _unknown(topic, self._settings) from failure
-        if failure is not None:
-            raise _refused(topic, failure) from failure
+            return _caused(_unknown(message.topic, self._settings), failure)
+        return _caused(_refused(message.topic, failure), failure)
+
+
+def _caused(error: Exception, cause: BaseException) -> Exception:
+    error.__cause__ = cause
+    return error
 
 
 def _unknown(topic: str, settings: Settings) -> OperationTimeout:

@@ -69,9 +69,19 @@ class Probe(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """A message to be sent: its topic, key, value and headers."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
 @runtime_checkable
 class Publisher(Protocol):
-    """Sends one message to a topic and returns when the brokers hold it."""
+    """Sends messages to topics and returns when the brokers hold them."""
 
     async def publish(
         self,
@@ -87,6 +97,13 @@ class Publisher(Protocol):
             OperationTimeout: no acknowledgement in time; the message may still arrive.
             ServerUnavailable: no broker answers; the message was not handed over.
             ServiceError: the brokers refuse the message.
+        """
+        ...
+
+    async def publish_many(self, messages: Sequence[OutgoingMessage]) -> list[Exception | None]:
+        """Send messages together and wait for all; for each None, or the error that `publish` would have raised.
+
+        No two of them may have the same topic and key: when one fails, the others may have been sent.
         """
         ...
 

@@ -1,45 +1,36 @@
-"""Outbox rows, and the event handler that writes them into the transaction of the change."""
+"""Outbox rows: events that were committed, and how far each got on its way to the broker."""
 
-import threading
-import time
+import zlib
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Final
-from uuid import uuid4
+from typing import ClassVar, Final
 
 from pydantic import Field
 
-from docstore.context import current_actor
-from docstore.documents import (
-    DocumentChanged,
-    Event,
-    Index,
-    Json,
-    NonEmpty,
-    SystemDocument,
-    UtcDateTime,
-    index,
-    translated,
-    utc_now,
-)
+from docstore.documents import Index, Json, NonEmpty, SystemDocument, UtcDateTime, index
 
 KEEP_PUBLISHED: Final = timedelta(days=7)
-"""How long a published row stays, for looking back."""
+"""How long a published row stays, for looking back and for replays."""
+
+BUCKETS: Final = 64
+"""Into how many buckets keys are divided; relays share them. Rows hold their number, so it is fixed for good."""
 
 
 class EntryStatus(StrEnum):
-    """How far an event got. DEAD was refused by the broker too often; a person decides about it."""
+    """How far an event got. DEAD was refused by the broker too often; SKIPPED, a person decided, will never be sent."""
 
     PENDING = "PENDING"
     PUBLISHED = "PUBLISHED"
     DEAD = "DEAD"
+    SKIPPED = "SKIPPED"
 
 
 class OutboxEntry(SystemDocument):
-    """One event on its way to the broker. `seq` orders the events of one topic and key.
+    """One event on its way to the broker.
 
-    It is leased while `lease_until` is still to come; the field is never null, so that one range tells the free rows.
+    `seq` grows from event to event of one aggregate, in the order of their commits; rows of one topic and key are sent
+    by it. `fence` is the token of the relay that wrote the row last: an older one's word does not count any more.
     """
 
     event_id: NonEmpty
@@ -48,6 +39,7 @@ class OutboxEntry(SystemDocument):
     source: str
     topic: NonEmpty
     key: str
+    bucket: int
     aggregate_id: str
     payload: dict[str, Json]
     headers: dict[str, str] = Field(default_factory=dict)
@@ -57,78 +49,22 @@ class OutboxEntry(SystemDocument):
     next_attempt_at: UtcDateTime
     last_error: str | None = None
     published_at: UtcDateTime | None = None
-    lease_owner: str | None = None
-    lease_until: UtcDateTime
+    fence: int = 0
 
     sensitive: ClassVar[frozenset[str]] = frozenset({"payload"})
     indexes: ClassVar[Sequence[Index]] = (
-        index("status", "next_attempt_at", serves="the relay: rows that are due; how many wait"),
-        index("status", "key", serves="the relay: the rows of a key that wait"),
-        index("aggregate_id", "seq", serves="the events of one document, in order"),
+        index("status", "bucket", "seq", serves="the relay: rows of its buckets, in order"),
+        index("status", "next_attempt_at", serves="the relay: rows that wait after a failure; how old the oldest is"),
+        index("aggregate_id", "-seq", serves="the last event of a document, and all of them in order"),
         # Rows that were never published have no such instant, so they stay.
         index(
             "published_at",
-            serves="removing published rows after a while",
+            serves="removing published rows after a while; replays of a time",
             expire_after=int(KEEP_PUBLISHED.total_seconds()),
         ),
     )
 
 
-class Outbox:
-    """The event handler: keeps every event as a row, in the ambient transaction when there is one."""
-
-    async def __call__(self, events: Sequence[Event]) -> None:
-        with translated(OutboxEntry.get_collection_name()):
-            # One command for all of them, as raw rows: a bulk insert of documents has as many events.
-            await OutboxEntry.get_pymongo_collection().insert_many([_row(event) for event in events])
-
-
-def _row(event: Event) -> dict[str, Any]:
-    now = utc_now()
-    actor = current_actor()
-    row = {
-        "event_id": str(uuid4()),
-        "name": event.name,
-        "version": event.version,
-        "source": f"docstore/{_collection(event)}",
-        "topic": event.topic_name(),
-        "key": event.key(),
-        "aggregate_id": str(event.aggregate_id),
-        "payload": event.body(),
-        "headers": {"ce_requestid": actor.request_id} if actor and actor.request_id else {},
-        "seq": _next_seq(),
-        "status": EntryStatus.PENDING.value,
-        "attempts": 0,
-        "next_attempt_at": now,
-        "last_error": None,
-        "published_at": None,
-        "lease_owner": None,
-        "lease_until": now,
-        "created_at": now,
-        "updated_at": now,
-    }
-    return {OutboxEntry.stored_name(name): value for name, value in row.items()}
-
-
-def _collection(event: Event) -> str:
-    return event.changed_collection if isinstance(event, DocumentChanged) else event.collection
-
-
-class _Sequence:
-    """Numbers that only grow: nanoseconds of the clock, pushed on where it stands still or steps back.
-
-    Two transactions that write one document cannot overlap, so the later one takes its numbers later, and rows are
-    found by their status, so one that commits late is not passed over.
-    """
-
-    def __init__(self) -> None:
-        self._last = 0
-        self._lock = threading.Lock()
-
-    def next(self) -> int:
-        with self._lock:
-            self._last = max(time.time_ns(), self._last + 1)
-            return self._last
-
-
-_next_seq = _Sequence().next
+def bucket_of(topic: str, key: str) -> int:
+    """The bucket of all rows of one topic and key."""
+    return zlib.crc32(f"{topic}\0{key}".encode()) % BUCKETS

@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
-from docstore.outbox.entries import OutboxEntry
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """What a `Publisher` is given."""
-
-    topic: str
-    key: bytes
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...]
+from docstore.clients.protocols import OutgoingMessage
+from docstore.outbox.writing import body_bytes
 
 
-def envelope(entry: OutboxEntry) -> Envelope:
-    """The message of a row: the payload as JSON, everything about it in ``ce_…`` headers.
+def envelope(row: Mapping[str, Any]) -> OutgoingMessage:
+    """The message of a stored row: the payload as JSON, everything about it in ``ce_…`` headers.
 
-    `ce_id` is the same each time the row is sent, so consumers tell repeats by it.
+    `ce_id` is the same each time the row is sent, so consumers tell repeats by it. `ce_sequence` (the extension
+    "sequence") orders the events of one subject.
     """
-    occurred = entry.created_at or entry.next_attempt_at
+    occurred: datetime = row["createdAt"]
     headers = {
         "ce_specversion": "1.0",
-        "ce_id": entry.event_id,
-        "ce_type": entry.name,
-        "ce_source": entry.source,
-        "ce_subject": entry.aggregate_id,
+        "ce_id": row["eventId"],
+        "ce_type": row["name"],
+        "ce_source": row["source"],
+        "ce_subject": row["aggregateId"],
         "ce_time": occurred.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "ce_dataversion": str(entry.version),
+        "ce_dataversion": str(row["version"]),
+        "ce_sequence": f"{row['seq']:020d}",
         "content-type": "application/json",
-        **entry.headers,
+        **row["headers"],
     }
-    return Envelope(
-        topic=entry.topic,
-        key=entry.key.encode(),
-        value=json.dumps(entry.payload, ensure_ascii=False, separators=(",", ":")).encode(),
+    return OutgoingMessage(
+        topic=row["topic"],
+        key=row["key"].encode(),
+        value=body_bytes(row["payload"]),
         headers=tuple((name, value.encode()) for name, value in headers.items()),
     )

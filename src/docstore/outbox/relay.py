@@ -5,34 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
+import os
+import socket
 import time
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
 from uuid import uuid4
 
+from docstore.clients.metrics import Metrics, NoMetrics
 from docstore.clients.protocols import Publisher
-from docstore.documents import utc_now
-from docstore.errors import DocstoreError, OperationTimeout, ServerUnavailable
-from docstore.outbox.claims import Claim, claim_due, mark_failed, mark_published, release
-from docstore.outbox.entries import EntryStatus, OutboxEntry
-from docstore.outbox.envelopes import envelope
+from docstore.outbox.buckets import LEASE_SECONDS, BucketLeases
+from docstore.outbox.queue import BucketQueue
+from docstore.outbox.run import Run, backoff_s
+from docstore.outbox.waking import Waker
 
-MAX_REFUSALS: Final = 10
-"""How often the broker may refuse a row before it is dead. A broker that cannot be reached refuses nothing."""
-
-_LEASE: Final = timedelta(seconds=60)
-_LONGEST_PAUSE_S: Final = 300.0
-_KEYS_AT_ONCE: Final = 32
-_LONGEST_ERROR: Final = 500
+BATCH = 500
+"""Rows looked at in one go."""
 
 _log = logging.getLogger("docstore.outbox")
 
 
 @dataclass(frozen=True, slots=True)
 class RelayReport:
-    """What one run did: rows published and failed in it, and rows that wait now."""
+    """What one run did: rows published and failed in it, and rows that wait now, in all buckets."""
 
     published: int
     failed: int
@@ -42,123 +36,78 @@ class RelayReport:
 class Relay:
     """Publishes outbox rows at least once, those of one topic and key one after the other.
 
-    A key stops at its first failure, until that row's next attempt; other keys go on. A relay that dies leaves rows
-    leased for a minute, after which another sends them, those that had been sent and not yet marked once more.
+    Relays share the keys by leases on buckets of them; one that dies is replaced when its leases run out. A key stops
+    at its first failure until that row's next attempt; other keys go on. What was sent and not yet marked when a relay
+    died is sent once more.
 
     Args:
         publisher: where rows go.
-        lease: how long claimed rows are kept from other relays.
+        lease_seconds: how long a bucket is kept from other relays without a sign of life.
+        metrics: where counts go.
     """
 
-    def __init__(self, publisher: Publisher, *, lease: timedelta = _LEASE) -> None:
+    def __init__(
+        self, publisher: Publisher, *, lease_seconds: float = LEASE_SECONDS, metrics: Metrics | None = None
+    ) -> None:
         self._publisher = publisher
-        self._lease = lease
-        self._name = uuid4().hex[:12]
-        self._runs = 0
+        self._metrics = metrics or NoMetrics()
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        """Whose the leases are; for operators."""
+        self._leases = BucketLeases(self.name, lease_seconds)
 
-    async def run_once(self, limit: int = 500) -> RelayReport:
-        """Publish up to `limit` rows that are due."""
-        self._runs += 1
-        end = time.monotonic() + self._lease.total_seconds() / 2
-        run = _Run(self._publisher, await claim_due(f"{self._name}:{self._runs}", self._lease, limit), end)
+    async def run_once(self, limit: int = BATCH) -> RelayReport:
+        """Publish up to `limit` rows that are due, of the buckets that are free, and let the buckets go."""
         try:
-            async with asyncio.TaskGroup() as keys:
-                for group in run.claim.groups:
-                    keys.create_task(run.publish_in_order(group))
-        except ExceptionGroup as group_of_errors:
-            # Failures to publish are in the rows; this is the database, and one of its errors tells as much as all.
-            first = group_of_errors.exceptions[0]
-            raise first from first.__cause__
+            await self._leases.settle()
+            run = await self._batch(limit)
         finally:
-            # Also when cancelled: what the broker holds should not be sent again without need.
-            await asyncio.shield(mark_published(run.claim, run.sent))
-        pending = await OutboxEntry.find({"status": EntryStatus.PENDING.value}).count()
-        return RelayReport(len(run.sent), run.failed, pending)
+            await asyncio.shield(self._leases.release())
+        return RelayReport(len(run.sent), run.failed, await BucketQueue({}).pending())
 
-    async def run(self, stop: asyncio.Event, *, poll_s: float = 0.2) -> None:
+    async def run(self, stop: asyncio.Event, *, poll_s: float = 1.0) -> None:
         """Publish until `stop` is set; what goes wrong is logged and tried again.
 
+        New rows wake it through a change stream, where the server has them; what counts is what it finds when it looks.
+
         Args:
-            stop: ends the loop after the run in progress.
+            stop: ends the loop after the batch in progress.
             poll_s: seconds between looks at an empty outbox.
         """
         failures = 0
-        while not stop.is_set():
+        async with Waker(stop) as waker:
             try:
-                report = await self.run_once()
-            except Exception:
-                failures += 1
-                _log.exception("The outbox relay failed %d times in a row; it goes on.", failures)
-                await _pause(stop, _backoff_s(failures))
-                continue
-            failures = 0
-            if not report.published:
-                await _pause(stop, poll_s)
+                while not stop.is_set():
+                    try:
+                        await self._leases.keep()
+                        run = await self._batch(BATCH)
+                    except Exception:
+                        failures += 1
+                        _log.exception("The outbox relay failed %d times in a row; it goes on.", failures)
+                        await waker.wait(backoff_s(failures), woken=False)
+                        continue
+                    failures = 0
+                    if not run.sent:
+                        await waker.wait(poll_s)
+            finally:
+                await self._let_go()
 
+    async def _batch(self, limit: int) -> Run:
+        queue = BucketQueue(dict(self._leases.held))
+        run = Run(self._publisher, queue, until=time.monotonic() + self._leases.seconds_left * 2 / 3)
+        stolen = self._leases.stolen
+        try:
+            await run.publish(await queue.due(limit))
+        finally:
+            # Also when cancelled: what the broker holds should not be sent again without need.
+            await asyncio.shield(queue.mark_published(run.sent))
+        self._metrics.count("outbox_published", len(run.sent))
+        self._metrics.count("outbox_failed", run.failed)
+        self._metrics.gauge("outbox_lease_steals", stolen)
+        for seconds in run.latencies:
+            self._metrics.observe("outbox_publish_seconds", seconds)
+        return run
 
-class _Run:
-    """One run over its claim. Ends early, with the rest released, when time is up or the broker is away."""
-
-    def __init__(self, publisher: Publisher, claim: Claim, end: float) -> None:
-        self.claim = claim
-        self.sent: list[OutboxEntry] = []
-        self.failed = 0
-        self._publisher = publisher
-        self._end = end
-        self._away = False
-        self._gate = asyncio.Semaphore(_KEYS_AT_ONCE)
-
-    async def publish_in_order(self, group: tuple[OutboxEntry, ...]) -> None:
-        """Publish the rows of one key, up to the first that fails."""
-        async with self._gate:
-            for done, entry in enumerate(group):
-                if self._away or time.monotonic() > self._end:
-                    await release(self.claim, group[done:], utc_now())
-                    return
-                message = envelope(entry)
-                try:
-                    await self._publisher.publish(
-                        message.topic, key=message.key, value=message.value, headers=message.headers
-                    )
-                except Exception as error:
-                    await self._fail(entry, group[done + 1 :], error)
-                    return
-                self.sent.append(entry)
-
-    async def _fail(self, entry: OutboxEntry, behind: tuple[OutboxEntry, ...], error: Exception) -> None:
-        self.failed += 1
-        self._away = self._away or isinstance(error, ServerUnavailable)
-        attempts = entry.attempts + 1
-        if isinstance(error, ServerUnavailable | OperationTimeout):
-            # Nobody refused it. The count must leave room for refusals, and the pause must not outlast an outage.
-            attempts = min(attempts, MAX_REFUSALS // 2)
-        dead = attempts >= MAX_REFUSALS
-        told = _told(error)
-        _log.log(
-            logging.ERROR if dead else logging.WARNING,
-            "Event %s for topic %s was not published%s: %s",
-            entry.event_id,
-            entry.topic,
-            ", and is given up" if dead else "",
-            told,
-            exc_info=None if isinstance(error, DocstoreError) else error,
-        )
-        not_before = utc_now() + timedelta(seconds=_backoff_s(attempts))
-        # Those behind first: once the failed row is free, another relay may take the key.
-        await release(self.claim, behind, utc_now() if dead else not_before)
-        await mark_failed(self.claim, entry, attempts=attempts, error=told, not_before=not_before, dead=dead)
-
-
-def _told(error: Exception) -> str:
-    # The messages of our own errors name no values; those of others might.
-    return str(error)[:_LONGEST_ERROR] if isinstance(error, DocstoreError) else type(error).__name__
-
-
-def _backoff_s(attempts: int) -> float:
-    longest = min(0.5 * 2.0 ** min(attempts, 20), _LONGEST_PAUSE_S)
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+    async def _let_go(self) -> None:
+        # Should this fail, the leases run out by themselves.
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(asyncio.shield(self._leases.release()), 5)

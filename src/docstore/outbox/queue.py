@@ -1,0 +1,106 @@
+"""The waiting rows of some buckets: which are due, in which order, and writing down what became of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from docstore.documents import translated, utc_now
+from docstore.outbox.entries import EntryStatus, OutboxEntry
+
+Row = dict[str, Any]
+Key = tuple[str, str]
+
+_PENDING = EntryStatus.PENDING.value
+
+
+class BucketQueue:
+    """The rows of the buckets that a relay holds.
+
+    Args:
+        held: the fencing token of each bucket.
+    """
+
+    def __init__(self, held: Mapping[int, int]) -> None:
+        self._held = held
+
+    async def due(self, limit: int) -> list[list[Row]]:
+        """Up to `limit` rows that are due, one list for each topic and key, in the order in which they are to be sent.
+
+        No row is among them that has an earlier one of its key before it: the oldest rows of all are looked at, and
+        keys that wait after a failure are left out whole.
+        """
+        if not self._held:
+            return []
+        now = utc_now()
+        with translated(OutboxEntry.get_collection_name()):
+            waiting = await self._waiting_keys(now)
+            rows = await self._oldest(now, limit)
+            # Rows that came after a failure are due themselves, and would be looked at again and again.
+            await self._postpone([row for row in rows if _key(row) in waiting], waiting)
+        groups: defaultdict[Key, list[Row]] = defaultdict(list)
+        for row in rows:
+            if _key(row) not in waiting:
+                groups[_key(row)].append(row)
+        return list(groups.values())
+
+    async def pending(self) -> int:
+        """How many rows wait, in all buckets."""
+        return int(await self._collection.count_documents({"status": _PENDING}))
+
+    async def mark_published(self, rows: Sequence[Row]) -> None:
+        """Write down that rows were sent."""
+        await self._settle(rows, {"status": EntryStatus.PUBLISHED.value, "publishedAt": utc_now(), "lastError": None})
+
+    async def mark_failed(self, row: Row, changes: Mapping[str, Any]) -> None:
+        """Write down what a failed attempt left."""
+        await self._settle([row], changes)
+
+    @property
+    def _collection(self) -> Any:
+        return OutboxEntry.get_pymongo_collection()
+
+    async def _waiting_keys(self, now: datetime) -> dict[Key, datetime]:
+        """The keys whose first row failed, and when it is due again."""
+        wanted = {"status": _PENDING, "nextAttemptAt": {"$gt": now}}
+        rows = self._collection.find(wanted, {"topic": 1, "key": 1, "nextAttemptAt": 1})
+        found: dict[Key, datetime] = {}
+        async for row in rows:
+            found[_key(row)] = max(row["nextAttemptAt"], found.get(_key(row), row["nextAttemptAt"]))
+        return found
+
+    async def _postpone(self, rows: Sequence[Row], waiting: Mapping[Key, datetime]) -> None:
+        behind: defaultdict[Key, list[Any]] = defaultdict(list)
+        for row in rows:
+            behind[_key(row)].append(row["_id"])
+        for key, ids in behind.items():
+            await self._collection.update_many(
+                {"_id": {"$in": ids}, "status": _PENDING}, {"$set": {"nextAttemptAt": waiting[key]}}
+            )
+
+    async def _oldest(self, now: datetime, limit: int) -> list[Row]:
+        wanted = {"status": _PENDING, "bucket": {"$in": sorted(self._held)}, "nextAttemptAt": {"$lte": now}}
+        rows: list[Row] = await self._collection.find(wanted).sort({"seq": 1}).limit(limit).to_list()
+        return rows
+
+    async def _settle(self, rows: Sequence[Row], changes: Mapping[str, Any]) -> None:
+        with translated(OutboxEntry.get_collection_name()):
+            for token, ids in _by_token(rows, self._held).items():
+                # A relay that lost a bucket says nothing about its rows any more.
+                await self._collection.update_many(
+                    {"_id": {"$in": ids}, "status": _PENDING, "fence": {"$lte": token}},
+                    {"$set": {**changes, "fence": token, "updatedAt": utc_now()}},
+                )
+
+
+def _by_token(rows: Iterable[Row], held: Mapping[int, int]) -> dict[int, list[Any]]:
+    ids: defaultdict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        ids[held[row["bucket"]]].append(row["_id"])
+    return ids
+
+
+def _key(row: Mapping[str, Any]) -> Key:
+    return row["topic"], row["key"]

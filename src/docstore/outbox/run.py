@@ -1,0 +1,111 @@
+"""One run of a relay over the rows it holds: many keys at once, each in order, up to its first failure."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from docstore.clients.protocols import Publisher
+from docstore.documents import utc_now
+from docstore.errors import DocstoreError, OperationTimeout, ServerUnavailable
+from docstore.outbox.entries import EntryStatus
+from docstore.outbox.envelopes import envelope
+from docstore.outbox.queue import BucketQueue, Row
+
+MAX_REFUSALS: Final = 10
+"""How often the broker may refuse a row before it is dead. A broker that cannot be reached refuses nothing."""
+
+_LONGEST_PAUSE_S: Final = 300.0
+_KEYS_AT_ONCE: Final = 500
+_ASKED_FIRST: Final = 16
+_LONGEST_ERROR: Final = 500
+
+_log = logging.getLogger("docstore.outbox")
+
+
+class Run:
+    """Publishes rows and keeps what became of them.
+
+    Ends early, with the rest left waiting, when the time is up or the broker is away.
+
+    Args:
+        publisher: where rows go.
+        queue: where failures are written.
+        until: when to begin nothing more, on the monotonic clock.
+    """
+
+    def __init__(self, publisher: Publisher, queue: BucketQueue, *, until: float) -> None:
+        self.sent: list[Row] = []
+        self.failed = 0
+        self.latencies: list[float] = []
+        self._publisher = publisher
+        self._queue = queue
+        self._until = until
+        self._away = False
+
+    async def publish(self, groups: Iterable[Sequence[Row]]) -> None:
+        """Publish rows: in waves, the first row of every key, then the second of each that is left."""
+        waiting = [deque(group) for group in groups if group]
+        size = _ASKED_FIRST  # a broker that is away is not to be asked for every key
+        while waiting and not self._away and time.monotonic() < self._until:
+            wave, rest = waiting[:size], waiting[size:]
+            size = _KEYS_AT_ONCE
+            waiting = rest + await self._send(wave)
+
+    async def _send(self, wave: list[deque[Row]]) -> list[deque[Row]]:
+        """Send the first row of each key; the keys that have more to send."""
+        started = time.monotonic()
+        heads = [group[0] for group in wave]
+        outcomes = await self._publisher.publish_many([envelope(row) for row in heads])
+        self.latencies.append(time.monotonic() - started)
+        # Told before anything is awaited: what is sent counts as sent, also when the run ends here.
+        self.sent += [row for row, error in zip(heads, outcomes, strict=True) if error is None]
+        left: list[deque[Row]] = []
+        for group, error in zip(wave, outcomes, strict=True):
+            if error is not None:
+                await self._fail(group[0], error)
+                continue
+            group.popleft()
+            if group:
+                left.append(group)
+        return left
+
+    async def _fail(self, row: Row, error: Exception) -> None:
+        self.failed += 1
+        self._away = self._away or isinstance(error, ServerUnavailable)
+        attempts = row["attempts"] + 1
+        if isinstance(error, ServerUnavailable | OperationTimeout):
+            # Nobody refused it. The count must leave room for refusals, and the pause must not outlast an outage.
+            attempts = min(attempts, MAX_REFUSALS // 2)
+        dead, told = attempts >= MAX_REFUSALS, _told(error)
+        _log.log(
+            logging.ERROR if dead else logging.WARNING,
+            "Event %s for topic %s was not published%s: %s",
+            row["eventId"],
+            row["topic"],
+            ", and is given up" if dead else "",
+            told,
+            exc_info=None if isinstance(error, DocstoreError) else error,
+        )
+        changes: dict[str, Any] = {
+            "attempts": attempts,
+            "lastError": told,
+            "nextAttemptAt": utc_now() + timedelta(seconds=backoff_s(attempts)),
+        }
+        await self._queue.mark_failed(row, changes | ({"status": EntryStatus.DEAD.value} if dead else {}))
+
+
+def _told(error: Exception) -> str:
+    # The messages of our own errors name no values; those of others might.
+    return str(error)[:_LONGEST_ERROR] if isinstance(error, DocstoreError) else type(error).__name__
+
+
+def backoff_s(attempts: int) -> float:
+    """Seconds to wait after so many failures: doubling from half a second up to five minutes, with jitter."""
+    longest = min(0.5 * 2.0 ** min(attempts, 20), _LONGEST_PAUSE_S)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
