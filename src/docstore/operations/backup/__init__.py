@@ -5,7 +5,8 @@ the scheduler. Does not own the command line, nor the servers.
 """
 
 from docstore.operations.backup.contents import LATEST, Backup, open_backup
-from docstore.operations.backup.creating import BackupOptions, BackupProgress, MadeBackup, create_backup
+from docstore.operations.backup.creating import MadeBackup, create_backup
+from docstore.operations.backup.dumping import BackupOptions, BackupProgress
 from docstore.operations.backup.listing import FoundBackup, Standing, list_backups
 from docstore.operations.backup.manifest import CollectionEntry, FileEntry, Manifest
 from docstore.operations.backup.places import Place, open_place

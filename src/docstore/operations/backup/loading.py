@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import Any, Final
 
 from bson.raw_bson import RawBSONDocument
@@ -20,6 +20,7 @@ from docstore.operations.backup.naming import BUCKETS_PREFIX
 
 _BATCH: Final = 1_000
 _BATCH_BYTES: Final = 4 * 1024 * 1024
+_LAST_ANSWER_S: Final = 10.0
 _DUPLICATE: Final = 11000
 
 
@@ -55,7 +56,7 @@ async def fill(
         with translated(stored.name):
             while batch := await asyncio.shield(coming):
                 coming = _next(batches)
-                await target.insert_many(batch, bypass_document_validation=True)
+                await _certainly(target.insert_many(batch, bypass_document_validation=True))
                 done += len(batch)
                 listen(done)
     except OperationFailure as error:
@@ -73,6 +74,20 @@ async def exact_count(database: Database, name: str) -> int:
     with translated(name):
         found = await (await database[name].aggregate([{"$collStats": {"count": {}}}])).to_list()
     return sum(int(each["count"]) for each in found)
+
+
+async def _certainly(insert: Coroutine[Any, Any, Any]) -> None:
+    """Await an insert such that, when we are cancelled, it is over before we are gone.
+
+    The server carries it out in any case, and later than now it might meet the collection of the next attempt.
+    """
+    task = asyncio.create_task(insert)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with contextlib.suppress(BaseException):
+            await asyncio.wait([task], timeout=_LAST_ANSWER_S)
+        raise
 
 
 def _next(batches: Iterator[list[RawBSONDocument]]) -> asyncio.Future[list[RawBSONDocument] | None]:

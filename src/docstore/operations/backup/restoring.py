@@ -74,6 +74,8 @@ class RestoreOptions:
             the old documents are gone.
         restart: give up a restore that was cut off, instead of going on with it.
         lease_s: seconds after which a restore whose process died may be taken over.
+        wait_s: seconds to wait for another restore into the same database; None for just as long as it takes to
+            know that its process died.
     """
 
     only: Sequence[str] = ()
@@ -83,6 +85,7 @@ class RestoreOptions:
     in_place: bool = False
     restart: bool = False
     lease_s: float = 10.0
+    wait_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,8 @@ async def restore_backup(
     report = await verify_backup(backup, options.only, on_progress=lambda at: listen(_verifying(at)))
     raise_problems(report, backup.folder)
     stored = chosen_collections(await asyncio.to_thread(backup.collections), options.only)
-    lease = MongoLease(database, LEASE, ttl=options.lease_s, waiting=options.lease_s + 2, collection=JOURNAL_COLLECTION)
+    waiting = options.lease_s + 2 if options.wait_s is None else options.wait_s
+    lease = MongoLease(database, LEASE, ttl=options.lease_s, waiting=waiting, collection=JOURNAL_COLLECTION)
     async with lease:
         journal = Journal(database)
         found = await journal.read()

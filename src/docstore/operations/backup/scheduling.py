@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from docstore.clients.leases import MongoLease
 from docstore.documents import translated
 from docstore.errors import BackupError, DocstoreError
-from docstore.operations.backup.creating import BackupOptions, MadeBackup, create_backup
+from docstore.operations.backup.creating import MadeBackup, create_backup
+from docstore.operations.backup.dumping import BackupOptions
 from docstore.operations.backup.retention import Keep, PruneReport, prune_backups
 
 if TYPE_CHECKING:

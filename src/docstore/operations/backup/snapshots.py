@@ -54,7 +54,8 @@ async def taken_snapshot(
     async with database.client.start_session(snapshot=True) as session:
         try:
             with translated(collection):
-                await database[collection].find_one({}, {"_id": 1}, session=session)
+                # Any read will do; by _id it costs nothing, however large the collection is.
+                await database[collection].find_one({"_id": None}, {"_id": 1}, session=session)
         except (OperationFailure, ConfigurationError, InvalidOperation) as error:
             if isinstance(error, OperationFailure) and error.code not in _WITHOUT:
                 raise
