@@ -256,24 +256,29 @@ class BatchRun:
         batch = _Batch()
         ids = [row["_id"] for row in rows]
         for start in range(0, len(ids), _SLICE):
-            chosen = self._chosen(ids[start : start + _SLICE])
-            found = self._collection.find(chosen, dict.fromkeys(self._step.fields, 1) or None, session=_session())
+            chosen = ids[start : start + _SLICE]
             computed = await self._computed(chosen) if self._step.stages else {}
-            async for document in found:
+            async for document in await self._read(chosen):
                 self._change(batch, document, computed)
                 if batch.size > _FLUSH_BYTES:
                     await self._flush(batch)
         await self._flush(batch)
         return batch.changed
 
-    def _chosen(self, ids: list[Any]) -> dict[str, Any]:
+    async def _read(self, ids: list[Any]) -> Any:
+        fields = dict.fromkeys(self._step.fields, 1)
         where = dict(self._step.where)
-        # Side by side rather than under `$and`, in which not every server finds the ids by their index.
-        return {"$and": [{"_id": {"$in": ids}}, where]} if "_id" in where else {"_id": {"$in": ids}, **where}
+        if not any(name == "_id" or name.startswith("$") for name in where):
+            return self._collection.find({"_id": {"$in": ids}, **where}, fields or None, session=_session())
+        # Beside `$or` not every server finds the ids by their index, so they come first.
+        stages = [*self._matched(ids), *([{"$project": fields}] if fields else [])]
+        return await self._collection.aggregate(stages, session=_session())
 
-    async def _computed(self, chosen: Mapping[str, Any]) -> dict[str, Row]:
-        pipeline = [{"$match": chosen}, *self._step.stages]
-        cursor = await self._collection.aggregate(pipeline, session=_session())
+    def _matched(self, ids: list[Any]) -> list[dict[str, Any]]:
+        return [{"$match": {"_id": {"$in": ids}}}, {"$match": dict(self._step.where)}]
+
+    async def _computed(self, ids: list[Any]) -> dict[str, Row]:
+        cursor = await self._collection.aggregate([*self._matched(ids), *self._step.stages], session=_session())
         return {repr(each["_id"]): each async for each in cursor}
 
     def _change(self, batch: _Batch, document: Row, computed: Mapping[str, Row]) -> None:

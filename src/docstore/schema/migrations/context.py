@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Literal
 
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -22,9 +23,12 @@ class Migration(FieldHelpers, StructureHelpers):
     run once into `once`.
     """
 
-    def __init__(self, steps: StepRunner, action: Literal["off", "warn", "error"] = "error") -> None:
+    def __init__(
+        self, steps: StepRunner, action: Literal["off", "warn", "error"] = "error", directory: Path | None = None
+    ) -> None:
         self._steps = steps
         self._action = action
+        self._directory = directory
 
     @property
     def name(self) -> str:

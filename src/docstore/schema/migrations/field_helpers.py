@@ -216,20 +216,20 @@ class FieldHelpers:
         inverse = f"convert_type {collection}.{field} to {was}" if was is not None else None
         await self._invertible(step, f"type {field}", inverse)
 
-    async def rename_value(self, collection: str, field: str, values: Mapping[Any, Any]) -> None:
+    async def rename_value(self, collection: str, field: str, values: Mapping[Any, Any], *, keep: bool = False) -> None:
         """Rename values of a field, such as of an enum. The way back is ``rename_value`` the other way round.
 
         Args:
             collection: its name.
             field: dotted path, through lists too; of a list each element.
             values: new value by old one. Several may become one: which they were is kept.
+            keep: whether every changed value is kept, not only what the other way round cannot lead back to; then the
+                way back is `undo_rename_value`.
         """
         pairs = ", ".join(f"{old} -> {new}" for old, new in values.items())
         turned = ", ".join(f"{new} -> {old}" for old, new in values.items())
         backwards = {new: old for old, new in values.items()}
-        # Named by today's values, which both directions know, also when several old ones became one.
-        key = f"values {field} {sorted({str(each) for each in (values.values() if self._up else values)})}"
-        chosen = [*values, *(backwards if self._up else ())]
+        chosen = [*values, *(backwards if self._up and not keep else ())]
         step = DocumentStep(
             f"rename_value {collection}.{field}: {pairs}",
             collection,
@@ -237,9 +237,17 @@ class FieldHelpers:
             top_level(field),
             change=_replacing(field, values),
             backward=_replacing(field, backwards),
-            keep="inexact",
+            keep="changed" if keep else "inexact",
         )
-        await self._invertible(step, key, f"rename_value {collection}.{field}: {turned}")
+        await self._invertible(step, f"values {field}", f"rename_value {collection}.{field}: {turned}")
+
+    async def undo_rename_value(self, collection: str, field: str) -> None:
+        """Take back every `rename_value` of this field: each document that was changed gets its value back."""
+        await self._undo_all(f"undo_rename_value {collection}.{field}", f"values {field}", collection)
+
+    async def undo_convert_type(self, collection: str, field: str) -> None:
+        """Take back `convert_type` of this field: each document that was changed gets its value back."""
+        await self._undo_all(f"undo_convert_type {collection}.{field}", f"type {field}", collection)
 
     async def split_field(
         self,
@@ -347,6 +355,10 @@ class FieldHelpers:
             way="undo" if not self._up else "redo",
             inverse=f"transform {collection}: {name}",
         )
+
+    async def _undo_all(self, label: str, key: str, collection: str) -> None:
+        way = "undo" if not self._up else "redo"
+        await self._steps.flips(label, key, collection, way=way, again=False)
 
     async def _invertible(self, step: DocumentStep, key: str, inverse: str | None) -> None:
         """A step whose inverse is a step of the same kind: what that cannot lead back to is kept."""

@@ -33,17 +33,21 @@ _NUMBERED: Final = re.compile(r"\d+.*\.py")
 
 @dataclass(frozen=True)
 class MigrationFile:
-    """A migration file: its name without the ending, its number, where it is and its text."""
+    """A migration file: its name without the ending, its number, where it is, its text and that of its snapshot."""
 
     name: str
     number: int
     path: Path
     source: str
+    snapshot: str = ""
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the source without what an editor changes by itself: line ends, blank lines, trailing space."""
-        lines = (line.rstrip() for line in self.source.removeprefix("\ufeff").splitlines())
+        """SHA-256 of the source, and of the snapshot beside it, which it may refer to.
+
+        What an editor changes by itself does not count: line ends, blank lines, trailing space.
+        """
+        lines = [line.rstrip() for text in (self.source, self.snapshot) for line in text.splitlines()]
         return hashlib.sha256("\n".join(line for line in lines if line).encode()).hexdigest()
 
     def unfilled(self) -> list[int]:
@@ -175,6 +179,8 @@ def _read(path: Path) -> MigrationFile:
         )
     try:
         source = path.read_text(encoding="utf-8-sig")
+        meta = path.parent / "meta" / f"{matched[1]}.json"
+        snapshot = meta.read_text(encoding="utf-8") if meta.is_file() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise MigrationError(f"{path} cannot be read: {type(error).__name__}.", hint="Save it as UTF-8.") from error
-    return MigrationFile(path.stem, int(matched[1]), path, source)
+    return MigrationFile(path.stem, int(matched[1]), path, source, snapshot)

@@ -79,8 +79,8 @@ class KeptRows:
         return int(found[0]["n"]) if found else 0
 
     async def next_row(self, way: str, session: Session = None) -> Row | None:
-        """The oldest row of a way."""
-        return await self._rows.find_one({**self._of, "way": way}, sort=[("_id", 1)], session=session)
+        """The newest row of a way: what was done last is taken back first."""
+        return await self._rows.find_one({**self._of, "way": way}, sort=[("_id", -1)], session=session)
 
     async def flip(
         self, row: Row, session: Session, *, backward: Backward | None = None, again: bool = True

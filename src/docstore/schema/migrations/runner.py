@@ -267,7 +267,7 @@ class MigrationRunner:
     async def _dry(self, loaded: LoadedMigration, direction: Direction) -> StepRunner:
         steps = StepRunner(self.database, loaded.name, direction, journal=None)
         try:
-            await getattr(loaded, direction)(Migration(steps, self.action))
+            await getattr(loaded, direction)(Migration(steps, self.action, self.directory))
         except (DocstoreError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -387,7 +387,7 @@ class _Run:
         )
 
     async def _call(self, steps: StepRunner) -> None:
-        await getattr(self.loaded, self.direction)(Migration(steps, self.runner.action))
+        await getattr(self.loaded, self.direction)(Migration(steps, self.runner.action, self.runner.directory))
 
     async def _finish(self, session: Any) -> None:
         state = State.APPLIED if self.direction == "up" else State.ROLLED_BACK

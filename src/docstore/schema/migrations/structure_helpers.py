@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from pymongo import IndexModel
@@ -11,6 +12,8 @@ from pymongo.errors import OperationFailure
 from docstore.errors import MigrationError, ServiceError
 from docstore.schema.indexes.duplicates import expect_unique
 from docstore.schema.migrations.steps import StepRunner
+from docstore.schema.normal import canonical
+from docstore.schema.snapshot import read_snapshot
 from docstore.schema.specs import IndexSpec, reported_specs
 
 Keys = Sequence[tuple[str, int | str]] | Mapping[str, int | str]
@@ -24,9 +27,12 @@ class StructureHelpers:
 
     _steps: StepRunner
     _action: Action | Literal["off"]
+    _directory: Path | None
 
     async def create_collection(self, name: str, **options: Any) -> None:
-        """Make a collection, unless it is there. The way back is `drop_collection`.
+        """Make a collection, unless it is there, or bring back what its `drop_collection` put aside on the way back.
+
+        The way back is `drop_collection`.
 
         Args:
             name: its name.
@@ -34,7 +40,10 @@ class StructureHelpers:
         """
 
         async def act() -> None:
-            await self._steps.database.create_collection(name, **options)
+            if await self._missing(self._aside(name)):
+                await self._steps.database.create_collection(name, **options)
+            else:
+                await self._rename(self._aside(name), name)
 
         await self._steps.structure(
             f"create_collection {name}", act, needed=lambda: self._missing(name), inverse=f"drop_collection {name}"
@@ -50,7 +59,9 @@ class StructureHelpers:
         aside = self._aside(name)
 
         async def act() -> None:
-            if keep and await self._steps.database[name].find_one({}, {"_id": 1}) is not None:
+            # On the way back an empty one is as it was before: nothing that would have to be kept.
+            empty = await self._steps.database[name].find_one({}, {"_id": 1}) is None
+            if keep and (not empty or self._steps.direction == "up"):
                 await self._rename(name, aside)
             else:
                 await self._steps.database.drop_collection(name)
@@ -146,38 +157,48 @@ class StructureHelpers:
         )
 
     async def set_validator(
-        self, collection: str, validator: Mapping[str, Any] | None, *, action: Action | None = None
+        self, collection: str, validator: Mapping[str, Any] | str | None, *, action: Action | None = None
     ) -> None:
         """Give a collection a validator, or take it away with None. The way back is the one before.
 
         Args:
             collection: its name; it is made when it is missing.
-            validator: ``{"$jsonSchema": ...}``.
+            validator: ``{"$jsonSchema": ...}``, or the number of a snapshot that holds it.
             action: whether writes that break it are refused or only logged; what the settings say when None. With
                 VALIDATORS=off in the settings, none is set.
         """
         chosen = action or self._action
+        rules = self._rules(collection, validator)
+        wanted: dict[str, Any] = {
+            "validator": rules,
+            "validationLevel": "moderate" if rules else "off",
+            "validationAction": chosen if chosen != "off" else "warn",
+        }
 
         async def act() -> None:
             if await self._missing(collection):
                 await self._steps.database.create_collection(collection)
-            rules = dict(validator or {})
-            level = "moderate" if rules else "off"
-            await self._steps.database.command(
-                "collMod",
-                collection,
-                validator=rules,
-                validationLevel=level,
-                validationAction=chosen if chosen != "off" else "warn",
-            )
+            await self._steps.database.command({"collMod": collection, **wanted})
 
         async def needed() -> bool:
-            if chosen == "off" and validator is not None:
-                return False
-            held = await self._validator(collection)
-            return held != dict(validator or {})
+            held = await self._options(collection)
+            if not rules or chosen == "off":
+                return bool(held.get("validator")) and not rules
+            return any(canonical(held.get(name)) != canonical(each) for name, each in wanted.items())
 
         await self._steps.structure(f"set_validator {collection}", act, needed=needed, detail=f"action: {chosen}")
+
+    def _rules(self, collection: str, validator: Mapping[str, Any] | str | None) -> dict[str, Any]:
+        if not isinstance(validator, str):
+            return dict(validator or {})
+        if self._directory is None:
+            raise MigrationError("there is no snapshot to take a validator from.", hint="Give the validator itself.")
+        held = read_snapshot(self._directory, validator).collections.get(collection)
+        if held is None:
+            raise MigrationError(
+                f"snapshot {validator} has no collection {collection}.", hint="Name another snapshot, or the validator."
+            )
+        return dict(held.validator)
 
     async def _build(self, collection: str, wanted: IndexSpec, options: Mapping[str, Any]) -> None:
         documents = self._steps.database[collection]
