@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from docstore._version import __version__
-from docstore.cli import audit, backup, doctor, indexes, migrate, outbox, seed, up
+from docstore.cli import audit, backup, doctor, indexes, migrate, outbox, schema, seed, up
 from docstore.cli.demo import command as demo
 from docstore.cli.invocation import Invocation
 
@@ -26,6 +26,7 @@ app.command("up")(up.up)
 app.command("doctor")(doctor.doctor)
 app.command("seed")(seed.seed)
 app.add_typer(indexes.group, name="indexes")
+app.add_typer(schema.group, name="schema")
 app.add_typer(migrate.group, name="migrate")
 app.add_typer(audit.group, name="audit")
 app.add_typer(backup.group, name="backup")

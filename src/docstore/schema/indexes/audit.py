@@ -12,10 +12,11 @@ from typing import Any, Final
 from pymongo.errors import OperationFailure
 
 from docstore.documents import StoredDocument, references_of, translated, utc_now
+from docstore.schema.collections import Database
 from docstore.schema.indexes.covering import covers, unproven
 from docstore.schema.indexes.declarations import declarations
 from docstore.schema.indexes.plan import IndexAction, IndexStep, keys_told
-from docstore.schema.indexes.reading import Database, index_plan
+from docstore.schema.indexes.reading import index_plan
 from docstore.schema.specs import IndexSpec, by_collection
 
 _MANY: Final = 12

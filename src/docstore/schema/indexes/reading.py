@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure
 
-from docstore.documents import StoredDocument, translated
+from docstore.documents import translated
 from docstore.errors import ServiceError
+from docstore.schema.collections import Database, collection_options, existing_collections
 from docstore.schema.indexes.plan import Collection, IndexPlan, IndexStep, Pruning, Way, steps_for
 from docstore.schema.specs import by_collection, declared_specs, reported_specs
-
-Database = AsyncDatabase[dict[str, Any]]
 
 _AT_ONCE: Final = 8
 _NO_SUCH_COLLECTION: Final = 26
@@ -34,7 +32,7 @@ async def index_plan(database: Database, models: Sequence[type[Any]], *, pruning
         ServiceError: it refuses to list its indexes.
     """
     sharing = by_collection(models)
-    options = await _collections(database, list(sharing))
+    options = await existing_collections(database, list(sharing))
     limit = asyncio.Semaphore(_AT_ONCE)
 
     async def steps_of(name: str) -> list[IndexStep]:
@@ -51,36 +49,6 @@ async def index_plan(database: Database, models: Sequence[type[Any]], *, pruning
     steps = [step for each in await asyncio.gather(*map(steps_of, sharing)) for step in each]
     missing = {name: collection_options(sharing[name]) for name in sharing if name not in options}
     return IndexPlan(tuple(steps), missing)
-
-
-def collection_options(models: Sequence[type[StoredDocument]]) -> dict[str, Any]:
-    """The options to create the models' collection with: ``Settings.timeseries``, ``Settings.collection_options``."""
-    options: dict[str, Any] = {}
-    for model in models:
-        settings = getattr(model, "Settings", None)
-        series = getattr(settings, "timeseries", None)
-        if series is not None:
-            options |= {key: value for key, value in series.build_query("").items() if key != "name"}
-        options |= getattr(settings, "collection_options", {})
-    return options
-
-
-async def _collections(database: Database, names: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-    """The options of those collections that exist, by name."""
-    with translated(database.name):
-        try:
-            listed = await database.list_collections(filter={"name": {"$in": list(names)}})
-            found = await listed.to_list()
-        except OperationFailure as error:
-            raise _refused(database.name, error) from error
-    views = [each["name"] for each in found if each.get("type") == "view"]
-    if views:
-        raise ServiceError(
-            f"{', '.join(views)} is a view of the database, where a model has its documents.",
-            hint="Drop the view, or give the model another name in its Settings.",
-            collection=views[0],
-        )
-    return {each["name"]: each.get("options") or {} for each in found}
 
 
 async def _collection(database: Database, name: str, options: Mapping[str, Any]) -> Collection:

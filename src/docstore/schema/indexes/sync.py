@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from pymongo.errors import CollectionInvalid, OperationFailure
-
 from docstore.clients.leases import LEASE_COLLECTION, MongoLease, lease_state
-from docstore.documents import translated
 from docstore.errors import DocstoreError, ServerUnavailable, ServiceError, UniqueViolation
+from docstore.schema.collections import Database, create_collections
 from docstore.schema.indexes.building import carry_out
 from docstore.schema.indexes.plan import IndexAction, IndexPlan, IndexStep, Pruning
 from docstore.schema.indexes.progress import IndexProgress
-from docstore.schema.indexes.reading import Database, index_plan
+from docstore.schema.indexes.reading import index_plan
 
 LEASE: Final = "indexes"
 """The name of the lease under which indexes and validators are changed."""
 
 _WAITING_S: Final = 600.0
-_NAMESPACE_EXISTS: Final = 48
 
 
 class SyncListener:
@@ -108,27 +105,6 @@ async def sync_indexes(
         created = await create_collections(database, plan.missing)
         report = await _work(database, plan, lease, told)
     return replace(report, collections=created, seconds=time.perf_counter() - start)
-
-
-async def create_collections(database: Database, missing: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    """Create collections with their options; returns the names of those that did not exist."""
-    created = []
-    for name, options in missing.items():
-        with translated(name):
-            try:
-                await database.create_collection(name, **options)
-            except CollectionInvalid:  # a service wrote its first document meanwhile
-                continue
-            except OperationFailure as error:
-                if error.code == _NAMESPACE_EXISTS:
-                    continue
-                raise ServiceError(
-                    f"the server refused to create {name} with error code {error.code}.",
-                    hint="Compare its Settings.collection_options with what the server takes.",
-                    collection=name,
-                ) from error
-        created.append(name)
-    return tuple(created)
 
 
 async def _lease(database: Database, waiting: float | None, told: SyncListener) -> MongoLease:
