@@ -104,9 +104,6 @@ class Settings(BaseSettings):
     query_log: bool = False
     query_log_sample_rate: float = Field(0.02, ge=0, le=1)
     query_log_slow_ms: int = Field(100, ge=1)
-    query_log: bool = False
-    query_log_sample_rate: float = Field(0.05, ge=0, le=1)
-    query_log_slow_ms: int = Field(100, ge=1)
 
     backup_url: SecretStr = SecretStr("backups")
     backup_recipients: str = ""
@@ -128,6 +125,7 @@ class Settings(BaseSettings):
     kafka_sasl_mechanism: SaslMechanism = "SCRAM-SHA-256"
     kafka_security_protocol: SecurityProtocol | None = None
     kafka_client_id: str = "docstore"
+    kafka_topic_prefix: str = ""
     kafka_request_timeout_s: float = Field(30.0, gt=0)
 
     algolia_app_id: str | None = None
@@ -243,6 +241,14 @@ class Settings(BaseSettings):
         if self.db_method is DbMethod.BRANCH:
             return f"{self.database_name}__{self.database_branch}"
         return self.database_name
+
+    @property
+    def topic_prefix(self) -> str:
+        """What is put before the names of topics and consumer groups: KAFKA_TOPIC_PREFIX; of a branch ``<branch>.``
+        where that is empty, so that it shares no message with what it was made from."""
+        if self.db_method is DbMethod.BRANCH and not self.kafka_topic_prefix:
+            return f"{self.database_branch}."
+        return self.kafka_topic_prefix
 
     @property
     def validator_action(self) -> ValidatorAction:

@@ -23,6 +23,7 @@ from docstore.clients import (
     KafkaPublisher,
     KeyValue,
     MongoProbe,
+    PartitionListener,
     Ping,
     Probe,
     Publisher,
@@ -183,11 +184,18 @@ class Store:
         return CacheHelper(await self._open_cache(), namespace)
 
     @asynccontextmanager
-    async def make_consumer(self, group: str, topics: Sequence[str]) -> AsyncIterator[Consumer]:
+    async def make_consumer(
+        self, group: str, topics: Sequence[str], *, listener: PartitionListener | None = None
+    ) -> AsyncIterator[Consumer]:
         """A started Kafka consumer for the length of the block, for `run_consumer`.
 
         Topics that are missing are created. Offsets are committed by hand alone; a new group starts at the earliest
         message.
+
+        Args:
+            group: the consumer group.
+            topics: what it reads.
+            listener: is told when partitions move, such as a `ConsumerRunner`.
 
         Raises:
             ServerUnavailable: no broker answers.
@@ -196,7 +204,7 @@ class Store:
         settings = await self._need("kafka")
         for topic in topics:
             await ensure_topic(topic, settings=settings)
-        async with make_kafka_consumer(group, topics, settings) as consumer:
+        async with make_kafka_consumer(group, topics, settings, listener=listener) as consumer:
             yield consumer
 
     def probes(self) -> tuple[Probe, ...]:

@@ -74,19 +74,28 @@ class QueueConsumer:
     queues: dict[str, list[Record]] = field(default_factory=lambda: defaultdict(list))
     committed: dict[str, int] = field(default_factory=dict)
     commit_error: Exception | None = None
+    paused: set[str] = field(default_factory=set)
+    ends: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
-    def put(self, *values: bytes, partition: str = "p0") -> None:
-        start = len(self.queues[partition])
-        self.queues[partition].extend(
-            Record("t", value, start + number, headers=[("ce_id", uuid4().hex.encode())])
-            for number, value in enumerate(values)
-        )
+    def put(self, *values: bytes, partition: str = "p0", key: bytes | None = None) -> None:
+        for value in values:
+            headers = [("ce_id", uuid4().hex.encode())]
+            self.queues[partition].append(Record("t", value, self.ends[partition], key=key, headers=headers))
+            self.ends[partition] += 1
 
     async def getmany(self, *, timeout_ms: int, max_records: int | None) -> Mapping[str, Sequence[Record]]:
         await asyncio.sleep(0.01)
-        fetched = {name: records for name, records in self.queues.items() if records}
-        self.queues = defaultdict(list)
+        fetched = {}
+        for name, records in self.queues.items():
+            if records and name not in self.paused:
+                fetched[name], records[:] = list(records[:max_records]), records[max_records:]
         return fetched
+
+    def pause(self, *partitions: str) -> None:
+        self.paused |= set(partitions)
+
+    def resume(self, *partitions: str) -> None:
+        self.paused -= set(partitions)
 
     async def commit(self, offsets: Mapping[str, int]) -> None:
         if self.commit_error is not None:

@@ -15,10 +15,10 @@ from docstore.clients.algolia import (
 from docstore.clients.kafka import (
     close_kafka_producer,
     get_kafka_producer,
-    make_kafka_consumer,
     ping_kafka,
     replace_kafka_producer,
 )
+from docstore.clients.kafka_consumer import PartitionListener, make_kafka_consumer
 from docstore.clients.kafka_publisher import KafkaPublisher
 from docstore.clients.kafka_topics import ensure_topic
 from docstore.clients.leases import MongoLease
@@ -44,6 +44,7 @@ __all__ = [
     "MongoProbe",
     "NoMetrics",
     "OutgoingMessage",
+    "PartitionListener",
     "Ping",
     "Probe",
     "PrometheusMetrics",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from docstore.clients._kafka_options import connection_options, identity, require_brokers, unreachable
@@ -14,7 +13,7 @@ from docstore.errors import ServerUnavailable
 from docstore.settings import Settings
 
 if TYPE_CHECKING:
-    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+    from aiokafka import AIOKafkaProducer
 
 MAX_MESSAGE_BYTES = 1_048_576
 _STOP_LIMIT_S = 5.0
@@ -49,27 +48,6 @@ async def get_kafka_producer(settings: Settings | None = None) -> AIOKafkaProduc
 
     require_brokers(settings)
     return await asyncio.shield(_producers.get(key, start))
-
-
-def make_kafka_consumer(group: str, topics: Sequence[str], settings: Settings | None = None) -> AIOKafkaConsumer:
-    """A new consumer of `topics` in `group`, not yet started; start and stop are yours.
-
-    Offsets are committed by hand only, a new group starts at the earliest message, and messages of aborted
-    transactions are not delivered. Heartbeats share the event loop: handlers must not block it.
-
-    Raises:
-        SettingsError: Kafka is not configured.
-    """
-    from aiokafka import AIOKafkaConsumer
-
-    return AIOKafkaConsumer(
-        *topics,
-        group_id=group,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        **connection_options(resolve(settings)),
-    )
 
 
 async def ping_kafka(settings: Settings | None = None) -> Ping:

@@ -80,7 +80,10 @@ class KafkaPublisher:
             async with asyncio.timeout_at(deadline):
                 # Waits for the topic's metadata and room in the buffer; the answer is a future.
                 delivery: asyncio.Future[object] = await producer.send(
-                    message.topic, value=message.value, key=message.key, headers=list(message.headers)
+                    self._settings.topic_prefix + message.topic,
+                    value=message.value,
+                    key=message.key,
+                    headers=list(message.headers),
                 )
         except (TimeoutError, KafkaTimeoutError, KafkaConnectionError) as error:
             return _caused(unreachable(self._settings, error), error)

@@ -20,7 +20,7 @@ _POLL_S = 0.1
 async def ensure_topic(
     name: str, partitions: int = 6, replication: int | None = None, settings: Settings | None = None
 ) -> None:
-    """Create the topic unless it exists; an existing one is left as it is.
+    """Create the topic unless it exists; an existing one is left as it is. KAFKA_TOPIC_PREFIX is put before the name.
 
     Brokers that refuse to create topics on demand are given the chance to make it by themselves, as they do
     for the first message when configured so.
@@ -40,6 +40,7 @@ async def ensure_topic(
     from aiokafka.errors import KafkaError
 
     settings = resolve(settings)
+    name = settings.topic_prefix + name
     admin = AIOKafkaAdminClient(**connection_options(settings))
     try:
         async with asyncio.timeout(settings.connect_timeout_s):

@@ -4,7 +4,8 @@ Owns consuming messages (manual commits, retries, dead letters) and one worker f
 search records, and the outbox's relay. A worker is handed what it needs and knows no Store.
 """
 
-from docstore.workers.consuming import Consumer, run_consumer
+from docstore.workers.cache import CacheWorker
+from docstore.workers.consuming import Consumer, ConsumerHealth, ConsumerRunner, run_consumer
 from docstore.workers.dead_letters import DeadLetter
 from docstore.workers.messages import BatchWorker, Message, Worker
 from docstore.workers.newsletter import NewsletterWorker, recipients_of
@@ -14,7 +15,10 @@ from docstore.workers.search import SearchWorker
 
 __all__ = [
     "BatchWorker",
+    "CacheWorker",
     "Consumer",
+    "ConsumerHealth",
+    "ConsumerRunner",
     "DeadLetter",
     "Message",
     "NewsletterWorker",

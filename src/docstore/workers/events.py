@@ -15,8 +15,15 @@ def event_in(message: Message, kind: type[E]) -> E:
     """The event of a message; fields it does not know are passed over.
 
     Raises:
-        ValidationFailed: the message does not hold such an event; names the fields.
+        ValidationFailed: the message does not hold such an event, or one of a version that is not known yet; names
+            the fields.
     """
+    if message.version > kind.version:
+        raise ValidationFailed(
+            f"a message of topic {message.topic} holds version {message.version} of {kind.name}; "
+            f"{kind.version} is the newest that is known here.",
+            hint="Deploy this consumer anew, then try its dead letters again.",
+        )
     try:
         return kind.model_validate(message.json())
     except ValidationError as error:

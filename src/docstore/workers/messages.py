@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from docstore.errors import ValidationFailed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Message:
     """One message of a topic.
 
@@ -43,6 +43,18 @@ class Message:
     def event_id(self) -> str | None:
         """The event's id, the same however often it is delivered; None from services that send none."""
         return self.headers.get("ce_id") or None
+
+    @property
+    def version(self) -> int:
+        """The version of the event's fields, 1 from services that send none.
+
+        Raises:
+            ValidationFailed: the header is no number.
+        """
+        told = self.headers.get("ce_dataversion", "1")
+        if not told.isdecimal():
+            raise ValidationFailed(f"a message of topic {self.topic} has a ce_dataversion that is no number.")
+        return int(told)
 
     def json(self) -> dict[str, Any]:
         """The value, a JSON object.

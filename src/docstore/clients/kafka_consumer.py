@@ -1,0 +1,89 @@
+"""Kafka consumers: made to order, not shared."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from docstore.clients._kafka_options import connection_options
+from docstore.clients._shared import resolve
+from docstore.settings import Settings
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaConsumer
+
+
+class PartitionListener(Protocol):
+    """Is told when the broker moves partitions between the members of a group."""
+
+    async def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
+        """These are this member's now."""
+        ...
+
+    async def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
+        """These are about to be somebody else's; the move waits until this returns."""
+        ...
+
+
+def make_kafka_consumer(
+    group: str,
+    topics: Sequence[str],
+    settings: Settings | None = None,
+    *,
+    listener: PartitionListener | None = None,
+    session_timeout_s: float = 10.0,
+) -> AIOKafkaConsumer:
+    """A new consumer of `topics` in `group`, not yet started; start and stop are yours.
+
+    Offsets are committed by hand only, a new group starts at the earliest message, and messages of aborted
+    transactions are not delivered. Heartbeats share the event loop: handlers must not block it. KAFKA_TOPIC_PREFIX is
+    put before topics and group, and is not seen in what `getmany` delivers.
+
+    Args:
+        group: the consumer group.
+        topics: the topics.
+        settings: those of the environment when None.
+        listener: is told of rebalances.
+        session_timeout_s: after how many seconds without a sign of life the broker gives the partitions to others.
+
+    Raises:
+        SettingsError: Kafka is not configured.
+    """
+    from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+
+    settings = resolve(settings)
+    prefix = settings.topic_prefix
+
+    class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
+        async def getmany(self, *partitions: Any, timeout_ms: int = 0, max_records: int | None = None) -> Any:
+            fetched = await super().getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
+            if not prefix:
+                return fetched
+            return {
+                partition: [dataclasses.replace(each, topic=each.topic.removeprefix(prefix)) for each in records]
+                for partition, records in fetched.items()
+            }
+
+    class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+        async def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
+            if listener is not None:
+                await listener.on_partitions_assigned(assigned)
+
+        async def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
+            if listener is not None:
+                await listener.on_partitions_revoked(revoked)
+
+    consumer: AIOKafkaConsumer = Consumer(
+        group_id=prefix + group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        session_timeout_ms=round(session_timeout_s * 1000),
+        heartbeat_interval_ms=round(session_timeout_s * 1000 / 3),
+        # The runner leaves partitions that are taken away within this time; longer, and others wait for it.
+        rebalance_timeout_ms=30_000,
+        **connection_options(settings),
+    )
+    consumer.subscribe([prefix + topic for topic in topics], listener=Listener())
+    return consumer
