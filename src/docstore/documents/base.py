@@ -39,8 +39,8 @@ from docstore.documents.lazy import lazily
 from docstore.documents.lifecycle import (
     assign,
     fields_to_set,
-    give_ids,
     insert_new,
+    insert_together,
     known_id,
     move,
     next_version,
@@ -58,7 +58,7 @@ from docstore.documents.tracking import forget_with_transaction, is_changed, kee
 from docstore.documents.transactions import ambient_session
 from docstore.documents.trash import TrashDoor
 from docstore.documents.triggers import Trigger, following_triggers
-from docstore.documents.validation import encoded, prepared_batch, revalidate
+from docstore.documents.validation import encoded, revalidate
 from docstore.errors import NotBound, NotFound
 
 if TYPE_CHECKING:
@@ -333,7 +333,10 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         """
         forget_with_transaction(self)
         if is_plain(type(self)):
-            async with following_triggers(self, session):
+            if self.triggers:
+                async with following_triggers(self, session):
+                    await insert_new(self, session)
+            else:
                 await insert_new(self, session)
             self._save_state()
             return self
@@ -361,13 +364,7 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         """
         if link_rule is WriteRules.WRITE:
             raise NotSupported("insert_many() does not write linked documents")
-        given = list(documents)
-        stored = prepared_batch(given)
-        collection = cls.get_pymongo_collection()
-        with translated(cls.__name__):
-            result = await collection.insert_many(stored, session=session, **pymongo_kwargs)
-        give_ids(given, result.inserted_ids)
-        return result
+        return await insert_together(cls, list(documents), session, pymongo_kwargs)
 
     async def save(
         self,

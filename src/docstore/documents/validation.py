@@ -78,12 +78,17 @@ def prepared_batch(documents: Sequence["StoredDocument"]) -> list[dict[str, Any]
             codec = codec_of(model)
             check = None if codec.has_rules else codec.checked
         fields: Any = BAIL
+        attributes = document.__dict__
         if check is not None:
             try:
-                fields = check(document.__dict__, False)
+                fields = check(attributes, False)
             except KeyError:  # made without all its fields: pydantic says it properly
                 fields = BAIL
-        batch.append(prepared_to_insert(document, now) if fields is BAIL else _stamped(document, fields, now))
+        if fields is BAIL:
+            fields = prepared_to_insert(document, now)
+        elif attributes["created_at"] is None or attributes["updated_at"] is None:
+            _stamped(document, fields, now)
+        batch.append(fields)
     return batch
 
 

@@ -6,6 +6,7 @@ it hands back, for pydantic to judge.
 """
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from pydantic import BaseModel
@@ -22,13 +23,14 @@ def encoder(fields: Sequence[FieldShape]) -> Callable[[Attributes], dict[str, An
     """A function from an instance's attributes to what Beanie would store, whatever the values are."""
     source = Source("def encode(attributes)", "raise AssertionError")
     safe, encode = source.bind(AS_THEY_ARE), source.bind(encode_value)
+    _begin(source, fields)
     for value, field in _variables(fields):
         source.add(
-            f"{value} = attributes[{field.name!r}]",
             f"if type({value}) not in {safe}:",
             f"    {value} = {encode}({value})",
+            *_kept_line(field, value),
         )
-    _add_result(source, fields)
+    _end(source, fields)
     return source.compile()
 
 
@@ -41,14 +43,14 @@ def checked_encoder(fields: Sequence[FieldShape]) -> Callable[[Attributes, bool]
     source = Source("def encode(attributes, lenient)", "return bail")
     source.name("bail", BAIL)
     converted = [field for field in fields if isinstance(field.value, CheckedShape)]
+    _begin(source, fields)
     for value, field in _variables(fields):
-        source.add(f"{value} = attributes[{field.name!r}]")
         source.add(*_settled_lines(source, field, value, keep=field in converted))
     names = {field.name: value for value, field in _variables(fields)}
     for field in converted:
         kept = f"{names[field.name]}_kept"
         source.add(f"attributes[{field.name!r}] = {kept}")
-    _add_result(source, fields)
+    _end(source, fields)
     return source.compile()
 
 
@@ -57,20 +59,43 @@ def nested_writer(shape: ModelShape) -> Callable[[BaseModel], Any]:
     source = Source("def encode(instance)", "return bail")
     source.name("bail", BAIL)
     source.add("attributes = instance.__dict__")
+    _begin(source, shape.fields)
     for value, field in _variables(shape.fields):
-        source.add(f"{value} = attributes[{field.name!r}]")
         source.add(*_settled_lines(source, field, value, keep=False, lenient=False))
     if shape.keeps_unknown:
         source.add(
             "if instance.__pydantic_extra__:",
-            f"    return {_result(shape.fields)[:-1]}, **{source.bind(encode_value)}(instance.__pydantic_extra__)}}",
+            f"    stored.update({source.bind(encode_value)}(instance.__pydantic_extra__))",
         )
-    _add_result(source, shape.fields)
+    _end(source, shape.fields)
     return source.compile()
 
 
 def _variables(fields: Sequence[FieldShape]) -> list[tuple[str, FieldShape]]:
     return [(f"v{number}", field) for number, field in enumerate(fields)]
+
+
+def _begin(source: Source, fields: Sequence[FieldShape]) -> None:
+    """Lines that take the attributes out, and begin what is stored: as a copy with every key, which need not grow."""
+    names = [field.name for field in fields]
+    variables = ", ".join(value for value, _ in _variables(fields))
+    if len(names) > 1:
+        source.add(f"{variables} = {source.bind(itemgetter(*names))}(attributes)")
+    elif names:
+        source.add(f"{variables} = attributes[{names[0]!r}]")
+    keys = dict.fromkeys(field.alias for field in fields if not field.excluded)
+    source.add(f"stored = {source.bind(keys)}.copy()")
+
+
+def _end(source: Source, fields: Sequence[FieldShape]) -> None:
+    identity = next((value for value, field in _variables(fields) if field.alias == "_id" and not field.excluded), None)
+    if identity is not None:
+        source.add(f"if {identity} is None:", "    del stored['_id']")
+    source.add("return stored")
+
+
+def _kept_line(field: FieldShape, value: str) -> Lines:
+    return [] if field.excluded else [f"stored[{field.alias!r}] = {value}"]
 
 
 def _settled_lines(source: Source, field: FieldShape, value: str, *, keep: bool, lenient: bool = True) -> Lines:
@@ -83,23 +108,12 @@ def _settled_lines(source: Source, field: FieldShape, value: str, *, keep: bool,
     else:
         lines = [f"if {shape.unsettled(value, source)}:", "    {bail}", *shape.store(value, source)]
         none = ["pass"]
+    lines += _kept_line(field, value)
     if field.nullable:
         return [f"if {value} is None:", *_indented(none), "else:", *_indented(lines)]
     if field.required and lenient and not shape.takes_none:
         return [f"if {value} is None:", "    if not lenient:", "        {bail}", "else:", *_indented(lines)]
     return lines
-
-
-def _add_result(source: Source, fields: Sequence[FieldShape]) -> None:
-    identity = next((value for value, field in _variables(fields) if field.alias == "_id"), None)
-    if identity is not None:
-        source.add(f"if {identity} is None:", f"    return {_result(fields, without='_id')}")
-    source.add(f"return {_result(fields)}")
-
-
-def _result(fields: Sequence[FieldShape], without: str = "") -> str:
-    written = [(value, field.alias) for value, field in _variables(fields) if not field.excluded]
-    return "{" + ", ".join(f"{alias!r}: {value}" for value, alias in written if alias != without) + "}"
 
 
 def _indented(lines: Lines) -> Lines:

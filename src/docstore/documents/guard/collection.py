@@ -17,9 +17,16 @@ from docstore.documents.guard.policy import GuardRegistry
 from docstore.documents.guard.predicate import LIVING, Scope, deletion_marks
 from docstore.documents.guard.reading import ReadingCollection
 from docstore.documents.guard.targets import Target
-from docstore.documents.guard.updates import Update, check_marks, replacement_pipeline, stamp_insert, stamp_update
+from docstore.documents.guard.updates import (
+    Update,
+    check_marks,
+    refuse_born_deleted,
+    replacement_pipeline,
+    stamp_insert,
+    stamp_update,
+)
 from docstore.documents.guard.writes import Writer
-from docstore.documents.transactions import Session
+from docstore.documents.transactions import Session, ambient_session, note_write
 from docstore.errors import RefusedOperation
 
 if TYPE_CHECKING:
@@ -102,6 +109,30 @@ class GuardedCollection(ReadingCollection):
             if sent is not document:
                 _give_id(document, inserted_id)
         return result
+
+    async def insert_stamped(self, document: Document, session: Session = None) -> Any:
+        """Insert a document as its model stores it: stamped, its keys plain names. Returns its id."""
+        refuse_born_deleted(document, self.name)
+        if self._writer.inserts_plainly((document,)):
+            result = await self._raw.insert_one(document, session=ambient_session(session))
+            note_write()
+        else:
+            result = await self._writer.insert(
+                lambda joined: self._raw.insert_one(document, session=joined), [document], session
+            )
+        return result.inserted_id
+
+    async def insert_stamped_many(
+        self, documents: list[Document], session: Session, options: Mapping[str, Any]
+    ) -> InsertManyResult:
+        """Insert documents, each as by `insert_stamped`, with PyMongo's options for `insert_many`."""
+        refuse_unknown_options(options, _INSERT_MANY)
+        name = self.name
+        for document in documents:
+            refuse_born_deleted(document, name)
+        return await self._writer.insert(
+            lambda joined: self._raw.insert_many(documents, session=joined, **options), documents, session
+        )
 
     # Updates
 

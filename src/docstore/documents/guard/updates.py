@@ -10,7 +10,6 @@ from docstore.errors import ProtectedField, ValidationFailed
 
 Update = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
-_EMPTY_MARKS: Final = tuple(MARKS - {"isDeleted"})
 _ASSIGNING: Final = frozenset({"$set", "$setOnInsert", "$addFields"})
 
 
@@ -121,18 +120,36 @@ def _is_harmless_status(value: Any, *, living: bool) -> bool:
     return living and not isinstance(value, Mapping)
 
 
+def refuse_born_deleted(document: Mapping[str, Any], collection: str) -> None:
+    """Refuse a new document, of plain field names, that would be deleted from its beginning.
+
+    Raises:
+        ProtectedField: names the field.
+    """
+    if not _is_unmarked(document):
+        check_marks(document, collection, "an insert")
+
+
 def _plainly_unmarked(values: Mapping[str, Any], *, living: bool) -> bool:
     """Whether values without paths carry no mark: one look at each mark, not at each of many fields."""
-    if not living or any(values.get(mark) is not None for mark in _EMPTY_MARKS):
-        return False
-    if not _is_living_value("isDeleted", values.get("isDeleted")):
-        return False
-    if not _is_harmless_status(values.get("status"), living=True):
+    if not living or not _is_unmarked(values):
         return False
     try:
         return "." not in "\0".join(values)
     except TypeError:  # a key that is no text
         return False
+
+
+def _is_unmarked(values: Mapping[str, Any]) -> bool:
+    """Whether the marks' own fields are as those of living documents; written out, because every insert asks."""
+    if (
+        values.get("deletedAt") is not None
+        or values.get("deletedBy") is not None
+        or values.get("deletionId") is not None
+    ):
+        return False
+    status, deleted = values.get("status"), values.get("isDeleted")
+    return (deleted is None or deleted is False) and (status is None or _is_harmless_status(status, living=True))
 
 
 def _is_living_value(name: str, value: Any) -> bool:

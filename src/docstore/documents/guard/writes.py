@@ -19,18 +19,24 @@ from docstore.documents.transactions import Session, ambient_session, note_write
 class Writer(Effects):
     """Runs the writes of one collection under its policy."""
 
+    def inserts_plainly(self, documents: Sequence[Document]) -> bool:
+        """Whether nothing follows from an insert of `documents`, and nothing is to be checked before it."""
+        policy = self._policy
+        return not policy.observed and (policy.keeper is None or not policy.keeper.refers(documents))
+
     async def insert(
         self, write: Callable[[Session], Awaitable[R]], documents: Sequence[Document], session: Session
     ) -> R:
         """Run an insert of `documents`, to which the driver gives their ids, and what follows from it."""
-        keeper = self.keeper if self.keeper is not None and self.keeper.refers(documents) else None
-        if not self.observed and keeper is None:
+        if self.inserts_plainly(documents):
             inserted = await write(ambient_session(session))
             note_write()
             return inserted
 
+        keeper = self.keeper
+
         async def work(joined: AsyncClientSession) -> R:
-            if keeper is not None:
+            if keeper is not None and keeper.refers(documents):
                 await keeper.check_insert(documents, joined)
             result = await write(joined)
             for batch in batches(documents):

@@ -1,4 +1,4 @@
-"""A document written whole: inserted, or saved over what is stored."""
+"""A document saved over what is stored."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -7,11 +7,12 @@ from docstore.documents.driver_errors import translated
 from docstore.documents.fields import utc_now
 from docstore.documents.guard.predicate import MARKS
 from docstore.documents.guard.versions import of_version
-from docstore.documents.lifecycle.assigning import assign, give_id, next_version
+from docstore.documents.lifecycle.assigning import assign, next_version
+from docstore.documents.lifecycle.inserting import insert_new
 from docstore.documents.lifecycle.missing import why_missing
 from docstore.documents.tracking import changed_fields
 from docstore.documents.transactions import Session
-from docstore.documents.validation import prepared, prepared_to_insert, stamp
+from docstore.documents.validation import prepared, stamp
 from docstore.errors import NotFound
 
 if TYPE_CHECKING:
@@ -19,20 +20,6 @@ if TYPE_CHECKING:
 
 
 _NEVER_SET: Final = MARKS | {"_id"}
-
-
-async def insert_new(document: "StoredDocument", session: Session) -> dict[str, Any]:
-    """Insert a document in one round trip; returns what was stored.
-
-    Raises:
-        UniqueViolation, ValidationFailed: as the names say.
-    """
-    fields = prepared_to_insert(document)
-    collection = type(document).get_pymongo_collection()
-    with translated(collection.name):
-        result = await collection.insert_one(fields, session=session)
-    give_id(document, result.inserted_id)
-    return fields
 
 
 async def save_document(document: "StoredDocument", session: Session) -> dict[str, Any]:
