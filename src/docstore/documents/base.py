@@ -50,7 +50,7 @@ from docstore.documents.lifecycle import (
     why_missing,
     write_update,
 )
-from docstore.documents.loading import loader_of
+from docstore.documents.loading import load_one, loader_of
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
 from docstore.documents.read_through import CachedDoor
 from docstore.documents.states import StateMachine
@@ -280,12 +280,16 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
                 **pymongo_kwargs,
             )
             return found
-        wanted = {"_id": known_id(cls, document_id)}
-        # As find_one() does it; each coroutine on the way to the driver is felt in a call about one document.
-        cursor = cls.get_pymongo_collection().find(wanted, session=session, **pymongo_kwargs)
-        async for stored in cursor.limit(-1):
-            return cast("Self", loader.load(stored))
-        return None
+        return cast(
+            "Self | None",
+            await load_one(
+                cls.get_pymongo_collection(),
+                {"_id": known_id(cls, document_id)},
+                loader,
+                session=session,
+                **pymongo_kwargs,
+            ),
+        )
 
     @classmethod
     async def get_many(cls, ids: Iterable[Any], *, session: Session = None) -> list[Self]:

@@ -130,6 +130,25 @@ async def load_all(cursor: Any, loader: Loader, length: int | None = None) -> li
     return await Instances(cursor, loader).to_list(length)
 
 
+async def load_one(collection: Any, wanted: Mapping[str, Any], loader: Loader, **options: Any) -> Any:
+    """The instance of the first document of a guarded collection that matches, or None.
+
+    Args:
+        collection: the guarded collection.
+        wanted: the filter.
+        loader: makes the instance.
+        options: PyMongo's, of `find`.
+    """
+    load = loader.load_fresh
+    reading = collection.zoneless if load is not None else collection
+    if load is None or reading is collection:
+        load = loader.load
+    # As find_one() does it; each coroutine on the way to the driver is felt in a call about one document.
+    async for stored in reading.find(wanted, limit=-1, **options):
+        return load(stored)
+    return None
+
+
 def _decoding(options: CodecOptions[Any], loader: Loader) -> tuple[CodecOptions[Any], Load]:
     # The driver takes longer to set the zone of one instant than to decode ten fields.
     if loader.load_fresh is None or not options.tz_aware or options.tzinfo is not None:

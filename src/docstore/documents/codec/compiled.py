@@ -69,8 +69,9 @@ class _Made:
 
 def codec_of(model: type[BaseModel]) -> Codec:
     """The codec of a class."""
-    made: _Made | None = model.__dict__.get(_ATTRIBUTE)
-    settings = vars(model).get("_document_settings")
+    own = model.__dict__
+    made: _Made | None = own.get(_ATTRIBUTE)
+    settings = own.get("_document_settings")
     if made is None or made.validator is not model.__pydantic_validator__ or made.settings is not settings:
         codec = replace(_make(model), tracks=bool(getattr(settings, "use_state_management", False)))
         made = _Made(codec, model.__pydantic_validator__, settings)

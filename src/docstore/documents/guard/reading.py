@@ -1,8 +1,10 @@
 """The reading half of the guarded collection: handles and queries over the documents in scope."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from bson.codec_options import CodecOptions
 from pymongo.asynchronous.change_stream import AsyncCollectionChangeStream
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
@@ -75,6 +77,17 @@ class ReadingCollection(AsyncCollection[Document]):
         """The same guarded collection with other codec options, concerns or read preference."""
         options = self._raw.with_options(*args, **kwargs)
         return type(self)(options, self._guarded_database, self._registry, self._asked_scope)
+
+    @cached_property
+    def zoneless(self) -> Self:
+        """The same collection, whose instants come without their zone where the driver would set UTC: at a price.
+
+        For readers that set it by themselves.
+        """
+        options: CodecOptions[Document] = self.codec_options
+        if not options.tz_aware or options.tzinfo is not None:
+            return self
+        return self.with_options(codec_options=options.with_options(tz_aware=False))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
