@@ -46,9 +46,9 @@ import os
 from docstore.documents.lifecycle.inserting import new_ids
 new_ids(1)
 child = os.fork()
-print(*new_ids(2), flush=True)
 if child:
     os.waitpid(child, 0)
+print(*new_ids(2), flush=True)
 """
 
 
