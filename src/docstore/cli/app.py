@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from docstore._version import __version__
-from docstore.cli import audit, backup, doctor, indexes, migrate, outbox, schema, seed, up
+from docstore.cli import advise, audit, backup, doctor, indexes, migrate, outbox, schema, seed, up
 from docstore.cli.demo import command as demo
 from docstore.cli.invocation import Invocation
 
@@ -25,6 +25,7 @@ app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("doctor")(doctor.doctor)
 app.command("seed")(seed.seed)
+app.command("advise")(advise.advise)
 app.add_typer(indexes.group, name="indexes")
 app.add_typer(schema.group, name="schema")
 app.add_typer(migrate.group, name="migrate")
