@@ -60,7 +60,14 @@ Database = AsyncDatabase[dict[str, Any]]
 
 _Closer = tuple[Callable[[Settings], object], Callable[[Settings], Awaitable[None]]]
 
-SYSTEM_MODELS: Final[tuple[type[Any], ...]] = (OutboxEntry, OutboxLease, InboxEntry, DeadLetter, DeletionStep, *AUDIT_MODELS)
+SYSTEM_MODELS: Final[tuple[type[Any], ...]] = (
+    OutboxEntry,
+    OutboxLease,
+    InboxEntry,
+    DeadLetter,
+    DeletionStep,
+    *AUDIT_MODELS,
+)
 """The rows that mechanisms keep for themselves; every Store binds them."""
 
 _outbox: Final = Outbox()

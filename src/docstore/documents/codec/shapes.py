@@ -231,7 +231,7 @@ def _nested(schema: Any, reading: _Reading) -> ModelShape:
 
 
 def _checked(name: str, schema: Any, reading: _Reading) -> CheckedShape:
-    if _looks_around(schema, reading.definitions, set()):
+    if looks_around(schema, reading.definitions, set()):
         raise Unusual(f"the validator of its field {name} may look at other fields")
     if reading.definitions:
         schema = {"type": "definitions", "schema": schema, "definitions": list(reading.definitions.values())}
@@ -240,18 +240,18 @@ def _checked(name: str, schema: Any, reading: _Reading) -> CheckedShape:
     return CheckedShape(SchemaValidator(schema, config).validate_python, reading.context, judge)
 
 
-def _looks_around(schema: Any, definitions: Mapping[str, Any], seen: set[str]) -> bool:
+def looks_around(schema: Any, definitions: Mapping[str, Any], seen: set[str]) -> bool:
     """Whether a validator inside is handed more than its value, and is not marked as heeding the context alone."""
     if isinstance(schema, list | tuple):
-        return any(_looks_around(each, definitions, seen) for each in schema)
+        return any(looks_around(each, definitions, seen) for each in schema)
     if not isinstance(schema, dict):
         return False
     reference = schema.get("schema_ref")
     if isinstance(reference, str) and reference not in seen:
         seen.add(reference)
-        if _looks_around(definitions.get(reference), definitions, seen):
+        if looks_around(definitions.get(reference), definitions, seen):
             return True
     if schema.get("type") == "with-info":
         function = schema["function"]
         return not getattr(getattr(function, "__func__", function), "heeds_context_alone", False)
-    return any(_looks_around(each, definitions, seen) for key, each in schema.items() if key != "serialization")
+    return any(looks_around(each, definitions, seen) for key, each in schema.items() if key != "serialization")

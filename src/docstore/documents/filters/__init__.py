@@ -27,6 +27,7 @@ from beanie.operators import (
 )
 
 from docstore.documents.filters.trusted import trusted
+from docstore.documents.filters.updates import Each
 
 __all__ = [
     "GT",
@@ -36,6 +37,7 @@ __all__ = [
     "NE",
     "All",
     "And",
+    "Each",
     "ElemMatch",
     "Eq",
     "Exists",

@@ -31,12 +31,14 @@ class FieldPath:
         stored: the path as MongoDB knows it.
         types: the alternatives of what is stored there; None among them as NoneType.
         nullable: whether a stored document may lack it.
+        declared: where it is declared, with all the rules for new values; of several classes each one's declaration.
     """
 
     model: str
     stored: str
     types: tuple[Any, ...]
     nullable: bool
+    declared: "tuple[Declaration, ...]" = ()
 
     @property
     def spelled(self) -> str:
@@ -69,7 +71,23 @@ def resolve(model: type[BaseModel], path: str) -> FieldPath:
         stored=".".join(stored),
         types=tuple(place.annotation for place in places),
         nullable=any(place.nullable for place in places),
+        declared=_distinct(place.declared for place in places if place.declared is not None),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Declaration:
+    """What a class says about values at the end of a path.
+
+    Args:
+        annotation: of the field, or of the elements of a list or dict.
+        model: the class whose field it is; None for elements.
+        attribute: the field's attribute.
+    """
+
+    annotation: Any
+    model: type[BaseModel] | None = None
+    attribute: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +96,7 @@ class _Place:
 
     annotation: Any
     nullable: bool
+    declared: Declaration | None = None
 
 
 def _step(place: _Place, segment: str) -> Iterator[tuple[str, _Place]]:
@@ -90,22 +109,37 @@ def _step(place: _Place, segment: str) -> Iterator[tuple[str, _Place]]:
     if model is not None:
         for stored, info in _fields_called(model, segment):
             nullable = allows_none(info)
+            declared = _declaration(model, info)
             for each in members(info.annotation, tuple(info.metadata)):
-                yield stored, _Place(each, nullable)
+                yield stored, _Place(each, nullable, declared)
         return
     value = mapping_value_of(annotation)
     if value is not PydanticUndefined:
+        declared = Declaration(value)
         for each in members(value):
-            yield segment, _Place(each, nullable=True)
+            yield segment, _Place(each, nullable=True, declared=declared)
         return
     element = element_of(annotation)
     if element is not PydanticUndefined:
+        declared = Declaration(element)
         for each in members(element):
-            inside = _Place(each, nullable=True)
+            inside = _Place(each, nullable=True, declared=declared)
             if segment.isdigit() or segment.startswith("$"):
                 yield segment, inside
             else:
                 yield from _step(inside, segment)
+
+
+def _declaration(model: type[BaseModel], info: FieldInfo) -> Declaration:
+    for owner in (model, *_children(model)):
+        for attribute, each in owner.model_fields.items():
+            if each is info:
+                return Declaration(info.annotation, owner, attribute)
+    return Declaration(info.annotation)
+
+
+def _distinct(declarations: Iterable[Declaration]) -> tuple[Declaration, ...]:
+    return tuple(dict.fromkeys(declarations))
 
 
 def _fields_called(model: type[BaseModel], name: str) -> Iterator[tuple[str, FieldInfo]]:

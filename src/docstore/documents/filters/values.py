@@ -111,7 +111,7 @@ class Coercer:
         Raises:
             UnsafeFilter, ValidationFailed: as `equal_to`.
         """
-        if type(value) in self._unchanged and _is_storable(value):
+        if type(value) in self._unchanged and is_storable(value):
             return value
         if value is None:
             if self._path.nullable:
@@ -130,7 +130,7 @@ class Coercer:
             inside = self._elements
             if inside is None or not inside._holds_documents:
                 raise self._unsafe(value)
-        if not _is_storable(value):
+        if not is_storable(value):
             raise self._wrong(value, "what BSON can store")
         return value
 
@@ -141,7 +141,7 @@ class Coercer:
             if any(isinstance(each, Mapping) for each in value):
                 raise self._unsafe(value)
             raise self._wrong(value, self._expected())
-        if not _is_storable(list(value)):
+        if not is_storable(list(value)):
             raise self._wrong(value, "what BSON can store")
         return list(value)
 
@@ -150,9 +150,9 @@ class Coercer:
             raise self._wrong(value, self._expected())
         for kind in self._scalars:
             coerced = _coerced(kind, value)
-            if coerced is not _REFUSED and _is_storable(coerced):
+            if coerced is not _REFUSED and is_storable(coerced):
                 return coerced
-        if (self._free or self._holds_links) and _is_storable(value):
+        if (self._free or self._holds_links) and is_storable(value):
             return value
         if self._elements is not None:
             return self._elements.compared(value)
@@ -216,7 +216,7 @@ def _coerced(kind: Any, value: Any) -> Any:
     return _REFUSED
 
 
-def _is_storable(value: Any, depth: int = 0) -> bool:
+def is_storable(value: Any, depth: int = 0) -> bool:
     """Whether BSON can hold it: an error of the driver's encoder would name the value."""
     if depth > _DEPTH:
         return False
@@ -226,11 +226,11 @@ def _is_storable(value: Any, depth: int = 0) -> bool:
         return value in _INT64
     if isinstance(value, Mapping):
         return all(
-            isinstance(key, str) and "\0" not in key and _is_storable(key) and _is_storable(each, depth + 1)
+            isinstance(key, str) and "\0" not in key and is_storable(key) and is_storable(each, depth + 1)
             for key, each in value.items()
         )
     if isinstance(value, list | tuple | set | frozenset):
-        return all(_is_storable(each, depth + 1) for each in value)
+        return all(is_storable(each, depth + 1) for each in value)
     return value is None or isinstance(value, _STORED_AS_THEY_ARE) or _is_encodable(value)
 
 
