@@ -16,4 +16,6 @@ class Target:
 
     def only(self, ids: Sequence[Any]) -> "Target":
         """The same aim at these ids alone; unchanged where there are none, so that an upsert still can insert."""
+        if len(ids) == 1 and self.narrowed.get("_id") == ids[0]:
+            return self  # it names the one already, and a simpler filter is understood by more servers
         return Target(self.wanted, conjunction(self.narrowed, {"_id": {"$in": list(ids)}})) if ids else self
