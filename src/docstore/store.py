@@ -190,6 +190,11 @@ class Store:
         """A cache in Redis whose keys begin with ``<namespace>-``. Raises as `publisher`."""
         return CacheHelper(await self._open_cache(), namespace)
 
+    @property
+    def cached_documents(self) -> CachedDocuments:
+        """The cache behind `Model.cached`."""
+        return _cached_documents
+
     @asynccontextmanager
     async def make_consumer(
         self, group: str, topics: Sequence[str], *, listener: PartitionListener | None = None

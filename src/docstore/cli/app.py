@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from docstore._version import __version__
-from docstore.cli import advise, audit, backup, doctor, indexes, migrate, outbox, schema, seed, up
+from docstore.cli import advise, audit, backup, branch, doctor, indexes, migrate, outbox, schema, seed, up, worker
 from docstore.cli.demo import command as demo
 from docstore.cli.invocation import Invocation
 
@@ -25,12 +25,14 @@ app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("doctor")(doctor.doctor)
 app.command("seed")(seed.seed)
+app.command("worker")(worker.worker)
 app.command("advise")(advise.advise)
 app.add_typer(indexes.group, name="indexes")
 app.add_typer(schema.group, name="schema")
 app.add_typer(migrate.group, name="migrate")
 app.add_typer(audit.group, name="audit")
 app.add_typer(backup.group, name="backup")
+app.add_typer(branch.group, name="branch")
 app.add_typer(outbox.group, name="outbox")
 
 

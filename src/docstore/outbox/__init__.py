@@ -10,6 +10,7 @@ from docstore.outbox.entries import KEEP_PUBLISHED, EntryStatus, OutboxEntry
 from docstore.outbox.inbox import InboxEntry, handle_once, was_handled
 from docstore.outbox.operating import (
     OutboxStatus,
+    outbox_metrics,
     outbox_status,
     replay_entries,
     retry_entries,
@@ -31,6 +32,7 @@ __all__ = [
     "Relay",
     "RelayReport",
     "handle_once",
+    "outbox_metrics",
     "outbox_status",
     "replay_entries",
     "retry_entries",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from docstore.clients.metrics import Metrics
 from docstore.documents import translated, utc_now
 from docstore.errors import NotFound
 from docstore.outbox.buckets import OutboxLease
@@ -79,6 +80,15 @@ async def outbox_status() -> OutboxStatus:
             for row in dead
         ],
     )
+
+
+async def outbox_metrics(metrics: Metrics) -> None:
+    """Tell how much waits, and for how long, and how much was given up."""
+    found = await outbox_status()
+    metrics.gauge("outbox_pending", sum(found.pending.values()))
+    metrics.gauge("outbox_dead", sum(found.dead.values()))
+    metrics.gauge("outbox_oldest_pending_seconds", found.oldest_pending_s)
+    metrics.gauge("outbox_relays", len(found.relays))
 
 
 async def retry_entries(event_ids: Sequence[str] | None = None, *, topic: str | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from docstore.clients.metrics import Metrics
 from docstore.clients.protocols import Publisher
 from docstore.outbox import Relay
 
@@ -13,10 +14,11 @@ class RelayWorker:
 
     Args:
         publisher: where events go.
+        metrics: where counts go.
     """
 
-    def __init__(self, publisher: Publisher) -> None:
-        self._relay = Relay(publisher)
+    def __init__(self, publisher: Publisher, *, metrics: Metrics | None = None) -> None:
+        self._relay = Relay(publisher, metrics=metrics)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop` is set; see `Relay.run`."""

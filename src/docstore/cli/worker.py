@@ -1,0 +1,115 @@
+"""`docstore worker`: the workers as processes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from docstore.cli.invocation import Invocation, JsonFlag
+from docstore.cli.servers import kept_state_dir, opened_servers
+from docstore.cli.tables import table
+from docstore.errors import MissingExtra, SettingsError
+
+if TYPE_CHECKING:
+    from docstore.clients.metrics import PrometheusMetrics
+
+_SERVICES = ("mongodb", "redis", "kafka", "algolia")
+
+
+def worker(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(help="Which; `all` for all of them.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Say which there are, and end.")] = False,
+    health_port: Annotated[
+        int | None, typer.Option(help="Answer /healthz, /readyz and /metrics on this port; 0 takes a free one.", min=0)
+    ] = None,
+    health_host: Annotated[str, typer.Option(help="Where the health server listens.")] = "127.0.0.1",
+    drain: Annotated[
+        float, typer.Option(help="Seconds that messages at work may take once SIGTERM or Ctrl-C came.", min=0)
+    ] = 25.0,
+    json: JsonFlag = False,
+) -> None:
+    """Run workers until SIGTERM or Ctrl-C; then finish what is at work. A second one ends them at once."""
+    invocation = Invocation.of(context, json)
+
+    async def work() -> int:
+        from docstore.workers.registry import WORKERS
+
+        if listed or not names:
+            rows = ((each.name, each.summary) for each in WORKERS.values())
+            invocation.out.print(table("worker", "does", rows=rows))
+            invocation.print_json({"ok": True, "workers": {each.name: each.summary for each in WORKERS.values()}})
+            return 0 if listed else 2
+        return await _run(invocation, _chosen(names, tuple(WORKERS)), health_host, health_port, drain)
+
+    invocation.run(work)
+
+
+def _chosen(names: list[str], known: tuple[str, ...]) -> list[str]:
+    wanted = list(known) if "all" in names else list(dict.fromkeys(names))
+    if unknown := [name for name in wanted if name not in known]:
+        raise SettingsError(
+            f"there is no worker {', '.join(unknown)}.", hint=f"Workers are {', '.join(known)}; `all` runs them all."
+        )
+    return wanted
+
+
+async def _run(invocation: Invocation, names: list[str], host: str, port: int | None, drain: float) -> int:
+    from docstore.outbox import outbox_metrics
+    from docstore.store import Store
+    from docstore.workers.health import HealthServer
+    from docstore.workers.registry import WORKERS
+    from docstore.workers.running import RunningWorker, run_workers
+
+    settings = invocation.settings()
+    stop = _stopped_by_signals(invocation)
+    metrics = _metrics()
+    async with AsyncExitStack() as stack:
+        servers = await stack.enter_async_context(
+            opened_servers(settings, state_dir=kept_state_dir(settings), services=_SERVICES)
+        )
+        store = await stack.enter_async_context(Store(servers.settings, models=invocation.models()))
+        running = [RunningWorker(WORKERS[name], store, drain_s=drain, metrics=metrics) for name in names]
+        if port is not None:
+
+            async def ask_the_outbox() -> None:
+                if metrics is not None:
+                    await outbox_metrics(metrics)
+
+            server = HealthServer(running, metrics=metrics, before_metrics=ask_the_outbox, host=host, port=port)
+            await stack.enter_async_context(server)
+            invocation.err.print(f"Health at {server.url}/readyz, metrics at {server.url}/metrics.")
+        invocation.err.print(f"Running {', '.join(names)}. Ctrl-C ends.")
+        await run_workers(running, stop, drain_s=drain)
+    invocation.err.print("Ended.")
+    invocation.print_json({"ok": True, "workers": names})
+    return 0
+
+
+def _metrics() -> PrometheusMetrics | None:
+    from docstore.clients.metrics import PrometheusMetrics
+
+    try:
+        return PrometheusMetrics()
+    except MissingExtra:
+        return None
+
+
+def _stopped_by_signals(invocation: Invocation) -> asyncio.Event:
+    """Set by the first SIGTERM or Ctrl-C; the second cancels."""
+    stop, loop, task = asyncio.Event(), asyncio.get_running_loop(), asyncio.current_task()
+
+    def asked() -> None:
+        if stop.is_set() and task is not None:
+            task.cancel()
+            return
+        invocation.err.print("Finishing what is at work …")
+        stop.set()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, asked)
+    return stop

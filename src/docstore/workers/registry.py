@@ -1,0 +1,95 @@
+"""Every worker there is, by name. To add one: its module beside this one, and a line here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from docstore.cache import CachedDocuments
+from docstore.clients.kafka_consumer import PartitionListener
+from docstore.clients.metrics import Metrics
+from docstore.clients.protocols import KeyValue, Publisher, SearchIndex
+from docstore.settings import Settings
+from docstore.workers.cache import CacheWorker
+from docstore.workers.consuming import Consumer
+from docstore.workers.messages import Worker
+from docstore.workers.newsletter import NewsletterWorker
+from docstore.workers.ratings import RatingsWorker
+from docstore.workers.relay import RelayWorker
+from docstore.workers.search import SearchWorker
+
+
+class Resources(Protocol):
+    """What workers are made of; an open Store has it."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def cached_documents(self) -> CachedDocuments: ...
+
+    async def publisher(self) -> Publisher: ...
+
+    async def key_value(self) -> KeyValue: ...
+
+    async def search_index(self) -> SearchIndex: ...
+
+    def make_consumer(
+        self, group: str, topics: Sequence[str], *, listener: PartitionListener | None = None
+    ) -> AbstractAsyncContextManager[Consumer]: ...
+
+
+class LoopWorker(Protocol):
+    """A worker that reads no topic: it looks for work itself."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set; then finish what has begun."""
+        ...
+
+
+AnyWorker = Worker | LoopWorker
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerKind:
+    """A worker by name: what it does, in a line, and how it is made."""
+
+    name: str
+    summary: str
+    make: Callable[[Resources, Metrics], Awaitable[AnyWorker]]
+
+
+async def _relay(resources: Resources, metrics: Metrics) -> AnyWorker:
+    return RelayWorker(await resources.publisher(), metrics=metrics)
+
+
+async def _newsletter(resources: Resources, metrics: Metrics) -> AnyWorker:
+    return NewsletterWorker()
+
+
+async def _ratings(resources: Resources, metrics: Metrics) -> AnyWorker:
+    return RatingsWorker(await resources.key_value())
+
+
+async def _search(resources: Resources, metrics: Metrics) -> AnyWorker:
+    return SearchWorker(await resources.search_index())
+
+
+async def _cache(resources: Resources, metrics: Metrics) -> AnyWorker:
+    await resources.key_value()
+    return CacheWorker(resources.cached_documents)
+
+
+_KINDS: Final = (
+    WorkerKind("relay", "publishes the outbox to Kafka", _relay),
+    WorkerKind("newsletter", "writes the deliveries of published newsletters", _newsletter),
+    WorkerKind("ratings", "recomputes the ratings of accounts after reviews", _ratings),
+    WorkerKind("search", "keeps the search engine up to date", _search),
+    WorkerKind("cache", "drops cached documents that were changed", _cache),
+)
+
+WORKERS: Final[Mapping[str, WorkerKind]] = {kind.name: kind for kind in _KINDS}
+"""Every worker by its name."""

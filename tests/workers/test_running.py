@@ -1,0 +1,134 @@
+"""Workers begin again when they fail, end when they are told to, and say how they are."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import pytest
+
+from docstore.clients.metrics import PrometheusMetrics
+from docstore.errors import ServerUnavailable, SettingsError
+from docstore.models import Tag
+from docstore.outbox import OutboxEntry, outbox_metrics
+from docstore.store import Store
+from docstore.workers import running as running_module
+from docstore.workers.health import HealthServer
+from docstore.workers.registry import WORKERS, WorkerKind
+from docstore.workers.running import RunningWorker, run_workers
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running_module, "_LONGEST_PAUSE_S", 0.01)
+
+
+class Looper:
+    """A worker without a topic that fails as often as it is told to."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.runs = 0
+        self.working = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        self.runs += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        self.working.set()
+        await stop.wait()
+
+
+def kind(worker: Any, name: str = "looper") -> WorkerKind:
+    async def make(resources: Any, metrics: Any) -> Any:
+        return worker
+
+    return WorkerKind(name, "a double", make)
+
+
+async def test_a_worker_that_fails_begins_again(store: Store) -> None:
+    looper = Looper(ServerUnavailable("away"), RuntimeError("secret"))
+    worker, stop = RunningWorker(kind(looper), store), asyncio.Event()
+    task = asyncio.create_task(run_workers([worker], stop))
+    async with asyncio.timeout(10):
+        await looper.working.wait()
+    health = worker.health()
+    assert (looper.runs, health.failures, health.last_error, health.ok) == (3, 2, "RuntimeError", True)
+    stop.set()
+    async with asyncio.timeout(10):
+        await task
+    assert not worker.health().ok
+
+
+async def test_one_that_cannot_begin_ends_all_of_them(store: Store) -> None:
+    looper, stop = Looper(), asyncio.Event()
+    workers = [
+        RunningWorker(kind(looper), store),
+        RunningWorker(kind(Looper(SettingsError("no Kafka")), "other"), store),
+    ]
+    with pytest.raises(SettingsError, match="no Kafka"):
+        async with asyncio.timeout(10):
+            await run_workers(workers, stop)
+    assert stop.is_set()
+
+
+async def test_one_that_does_not_end_is_cancelled(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running_module, "_LATE_S", 0.1)
+
+    class Deaf(Looper):
+        async def run(self, stop: asyncio.Event) -> None:
+            self.working.set()
+            await asyncio.sleep(60)
+
+    deaf, stop = Deaf(), asyncio.Event()
+    task = asyncio.create_task(run_workers([RunningWorker(kind(deaf), store)], stop, drain_s=0.1))
+    await deaf.working.wait()
+    stop.set()
+    async with asyncio.timeout(5):
+        await task
+
+
+async def test_every_worker_of_the_registry_begins_and_ends(store: Store) -> None:
+    workers, stop = [RunningWorker(each, store, drain_s=1) for each in WORKERS.values()], asyncio.Event()
+    task = asyncio.create_task(run_workers(workers, stop, drain_s=1))
+    async with asyncio.timeout(60):
+        while not all(worker.health().ok for worker in workers):
+            await asyncio.sleep(0.05)
+        await Tag(slug="t").insert()
+        while await OutboxEntry.find({"status": "PENDING"}).count():
+            await asyncio.sleep(0.05)
+        stop.set()
+        await task
+    assert [worker.health().failures for worker in workers] == [0] * len(workers)
+
+
+async def test_probes_and_metrics_are_answered(store: Store) -> None:
+    metrics = PrometheusMetrics()
+    looper, stop = Looper(), asyncio.Event()
+    worker = RunningWorker(kind(looper), store, metrics=metrics)
+    await Tag(slug="t").insert()
+    async with (
+        HealthServer([worker], metrics=metrics, before_metrics=lambda: outbox_metrics(metrics)) as server,
+        aiohttp.ClientSession(server.url) as session,
+    ):
+        assert (await session.get("/healthz")).status == 200
+        waiting = await session.get("/readyz")
+        assert waiting.status == 503
+        task = asyncio.create_task(run_workers([worker], stop))
+        await looper.working.wait()
+        ready = await session.get("/readyz")
+        assert ready.status == 200
+        assert (await ready.json())["workers"][0]["name"] == "looper"
+        text = await (await session.get("/metrics")).text()
+        assert "docstore_outbox_pending 1.0" in text
+        assert "docstore_outbox_oldest_pending_seconds" in text
+        taken = HealthServer([worker], port=int(server.url.rpartition(":")[2]))
+        with pytest.raises(SettingsError, match="cannot listen"):
+            await taken.__aenter__()
+        stop.set()
+        await task
+    async with HealthServer([]) as server, aiohttp.ClientSession(server.url) as session:
+        missing = await session.get("/metrics")
+        assert missing.status == 404
+        assert "docstore[metrics]" in await missing.text()
