@@ -6,7 +6,7 @@ turn a value into anything, it says less rather than too much.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final, get_type_hints
@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from docstore.documents.fields import check_email, check_slug, not_empty
 from docstore.schema.validators.kinds import PYTHON, Schema, one_of, stored_as
 from docstore.schema.validators.patterns import portable
+from docstore.schema.validators.uniting import or_null, takes_null, types_in, united, without_null
 
 _KNOWN_RULES: Final[Mapping[Any, Schema]] = {
     not_empty: {"minLength": 1},
@@ -47,9 +48,11 @@ def document_schema(model: type[BaseModel]) -> Schema:
     schema = _derived(model.__pydantic_core_schema__, place)
     properties = dict(schema.get("properties", {}))
     if properties.get("_id"):  # None in memory alone, until the document is inserted
-        properties["_id"] = _without_null(properties["_id"])
+        properties["_id"] = without_null(properties["_id"])
     if "isDeleted" in properties:  # not deleted, to every query
-        properties["isDeleted"] = _or_null(properties["isDeleted"])
+        properties["isDeleted"] = or_null(properties["isDeleted"])
+    if schema.get("additionalProperties") is False:  # Beanie's mark of a class that shares its collection
+        properties.setdefault(getattr(settings, "class_id", "_class_id"), {"bsonType": "string"})
     others = {name: each for name, each in schema.items() if name not in ("bsonType", "properties")}
     return {"bsonType": "object", "title": model.__name__, **others, "properties": properties}
 
@@ -148,59 +151,14 @@ def _union(core: Any, place: _Place) -> Schema:
     return united([_derived(one[0] if isinstance(one, tuple) else one, place) for one in each])
 
 
-def united(schemas: Sequence[Schema]) -> Schema:
-    """The schema of what one of several accepts; as short as may be."""
-    if not schemas or any(not each for each in schemas):
-        return {}
-    distinct: list[Schema] = []
-    for each in schemas:
-        if each not in distinct:
-            distinct.append(each)
-    if len(distinct) == 1:
-        return distinct[0]
-    others = [each for each in distinct if each != {"bsonType": "null"}]
-    if len(others) == 1 and len(distinct) == 2:
-        return _or_null(others[0])
-    if all(each.keys() == {"bsonType"} for each in distinct):
-        types = [name for each in distinct for name in _types(each)]
-        return {"bsonType": list(dict.fromkeys(types))}
-    flat = [inner for each in distinct for inner in (each["anyOf"] if each.keys() == {"anyOf"} else [each])]
-    return {"anyOf": flat}
-
-
-def _or_null(schema: Schema) -> Schema:
-    if _takes_null(schema):
-        return schema
-    if "anyOf" in schema:
-        return {**schema, "anyOf": [*schema["anyOf"], {"bsonType": "null"}]}
-    made = dict(schema)
-    if "bsonType" in made:
-        made["bsonType"] = list(dict.fromkeys([*_types(made), "null"]))
-    if "enum" in made:
-        made["enum"] = list(dict.fromkeys([*made["enum"], None]))
-    return made
-
-
-def _without_null(schema: Schema) -> Schema:
-    if "anyOf" in schema:
-        return united([each for each in schema["anyOf"] if each != {"bsonType": "null"}])
-    types = [each for each in _types(schema) if each != "null"] if "bsonType" in schema else []
-    return {**schema, "bsonType": types[0] if len(types) == 1 else types} if types else schema
-
-
-def _types(schema: Schema) -> list[str]:
-    types = schema["bsonType"]
-    return list(types) if isinstance(types, list) else [types]
-
-
 def _nullable(core: Any, place: _Place) -> Schema:
     inner = _derived(core["schema"], place)
-    return _or_null(inner) if inner else {}
+    return or_null(inner) if inner else {}
 
 
 def _default(core: Any, place: _Place) -> Schema:
     inner = _derived(core["schema"], place)
-    return _or_null(inner) if inner and "default" in core and core["default"] is None else inner
+    return or_null(inner) if inner and "default" in core and core["default"] is None else inner
 
 
 def _inner(core: Any, place: _Place) -> Schema:
@@ -224,7 +182,7 @@ def _converted(core: Any, place: _Place) -> Schema:
 def _admits(inner: Schema, stored: Schema) -> bool:
     if "bsonType" not in inner or "bsonType" not in stored:
         return inner == stored or not stored or "enum" in inner or "anyOf" in inner
-    return set(_types(stored)) <= set(_types(inner))
+    return set(types_in(stored)) <= set(types_in(inner))
 
 
 def _promised(function: Any) -> Any:
@@ -291,7 +249,7 @@ def _properties(fields: Mapping[str, Any], info_of: Callable[[str], FieldInfo], 
             continue
         stored = info.alias or name
         properties[stored] = schema = _derived(each["schema"], place) or _annotated(info, place)
-        if info.is_required() and (place.keep_nulls or not _takes_null(schema)):
+        if info.is_required() and (place.keep_nulls or not takes_null(schema)):
             required.append(stored)
     schema = {"bsonType": "object"}
     return schema | ({"required": required} if required else {}) | ({"properties": properties} if properties else {})
@@ -300,14 +258,6 @@ def _properties(fields: Mapping[str, Any], info_of: Callable[[str], FieldInfo], 
 def _annotated(info: FieldInfo, place: _Place) -> Schema:
     """What the annotation of a field says, where pydantic's schema says nothing."""
     return _custom(info.annotation, place)
-
-
-def _takes_null(schema: Schema) -> bool:
-    if "anyOf" in schema:
-        return any(_takes_null(each) for each in schema["anyOf"])
-    if not schema:
-        return True
-    return ("bsonType" not in schema or "null" in _types(schema)) and ("enum" not in schema or None in schema["enum"])
 
 
 def _typed_dict(core: Any, place: _Place) -> Schema:
