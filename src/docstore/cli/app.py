@@ -10,7 +10,22 @@ from typing import Annotated
 import typer
 
 from docstore._version import __version__
-from docstore.cli import advise, audit, backup, branch, doctor, indexes, migrate, outbox, schema, seed, up, worker
+from docstore.cli import (
+    advise,
+    audit,
+    backup,
+    branch,
+    doctor,
+    indexes,
+    migrate,
+    outbox,
+    retention,
+    schema,
+    seed,
+    shard,
+    up,
+    worker,
+)
 from docstore.cli.demo import command as demo
 from docstore.cli.invocation import Invocation
 
@@ -27,6 +42,8 @@ app.command("doctor")(doctor.doctor)
 app.command("seed")(seed.seed)
 app.command("worker")(worker.worker)
 app.command("advise")(advise.advise)
+app.command("retention")(retention.retention)
+app.add_typer(shard.group, name="shard")
 app.add_typer(indexes.group, name="indexes")
 app.add_typer(schema.group, name="schema")
 app.add_typer(migrate.group, name="migrate")

@@ -41,6 +41,8 @@ from docstore.documents.pages import NumberedPage, Page
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
 from docstore.documents.read_through import CachedReads, ReadThrough, use_read_through
 from docstore.documents.references import OnDelete, PydanticObjectId, Ref, Reference, references_of
+from docstore.documents.retention import Aged, Retention
+from docstore.documents.shard_keys import ShardKey, Zone, shard_key
 from docstore.documents.states import StateMachine
 from docstore.documents.transactions import (
     Transaction,
@@ -62,6 +64,7 @@ from docstore.documents.triggers import (
 
 __all__ = [
     "STORED",
+    "Aged",
     "CachedReads",
     "Change",
     "ChangeKind",
@@ -88,6 +91,8 @@ __all__ = [
     "Ref",
     "Reference",
     "Relation",
+    "Retention",
+    "ShardKey",
     "Slug",
     "StateMachine",
     "StoredDocument",
@@ -100,6 +105,7 @@ __all__ = [
     "Trash",
     "Trigger",
     "UtcDateTime",
+    "Zone",
     "add_event_handler",
     "assign_fields",
     "became_null",
@@ -120,6 +126,7 @@ __all__ = [
     "remove_event_handler",
     "resume_deletions",
     "run_in_transaction",
+    "shard_key",
     "transaction",
     "transactional",
     "translated",

@@ -53,6 +53,8 @@ from docstore.documents.lifecycle import (
 from docstore.documents.loading import load_one, loader_of
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
 from docstore.documents.read_through import CachedDoor
+from docstore.documents.retention import Retention
+from docstore.documents.shard_keys import ShardKey
 from docstore.documents.states import StateMachine
 from docstore.documents.tracking import forget_with_transaction, is_changed, keep_state, roll_back, state_of
 from docstore.documents.transactions import ambient_session
@@ -128,6 +130,11 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
 
     cached: ClassVar[CachedDoor] = CachedDoor()
     """Documents by id, through the Store's cache: ``await Post.cached.get(post_id)``."""
+
+    retention: ClassVar[Retention | None] = None
+    """How long deleted and finished documents are kept (`docstore retention`); None for ever."""
+    shard_key: ClassVar[ShardKey | None] = None
+    """By what the collection would be spread over the shards of a cluster (`docstore shard plan`)."""
 
     page_limit: ClassVar[int] = 1000
     """The most documents that one page may hold."""

@@ -4,6 +4,7 @@ Tokens never rest in the clear: a field of type TokenHash keeps a hash, and a lo
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
@@ -20,6 +21,7 @@ from docstore.documents import (
     OnDelete,
     One,
     Ref,
+    Retention,
     TokenHash,
     UtcDateTime,
     belongs_to,
@@ -117,6 +119,7 @@ class Session(Document):
     user: ClassVar[One[User]] = belongs_to("user_id")
 
     sensitive: ClassVar[frozenset[str]] = frozenset({"access_token", "refresh_token"})
+    retention: ClassVar[Retention | None] = Retention(deleted=timedelta(days=30))
     indexes: ClassVar[Sequence[Index]] = (
         unique("access_token"),
         unique("refresh_token", when_set=["refresh_token"]),
@@ -151,6 +154,7 @@ class MagicLink(Document):
     user: ClassVar[One[User]] = belongs_to("user_id")
 
     sensitive: ClassVar[frozenset[str]] = frozenset({"token"})
+    retention: ClassVar[Retention | None] = Retention(deleted=timedelta(days=30))
     indexes: ClassVar[Sequence[Index]] = (
         unique("token"),
         index("email", "-created_at", serves="how many links an address asked for of late"),
@@ -182,6 +186,7 @@ class VerificationToken(Document):
     expires_at: UtcDateTime
 
     sensitive: ClassVar[frozenset[str]] = frozenset({"value"})
+    retention: ClassVar[Retention | None] = Retention(deleted=timedelta(days=30))
     indexes: ClassVar[Sequence[Index]] = (unique("identifier", "value"),)
 
     @classmethod

@@ -19,10 +19,12 @@ from docstore.documents import (
     OnDelete,
     One,
     Ref,
+    ShardKey,
     UtcDateTime,
     belongs_to,
     has_many,
     index,
+    shard_key,
     unique,
     utc_now,
 )
@@ -151,6 +153,9 @@ class EmailRecipient(Document):
     email_send: ClassVar[One[EmailSend]] = belongs_to("email_send_id")
     member: ClassVar[One[Member]] = belongs_to("member_id")
 
+    shard_key: ClassVar[ShardKey | None] = shard_key(
+        "email_send_id", "email", reason="a row for each member and e-mail; the key is what must be unique"
+    )
     indexes: ClassVar[Sequence[Index]] = (
         unique("email_send_id", "email", serves="the recipients of an e-mail, one by address"),
         index("member_id", "-created_at", serves="what a member received, newest first"),
@@ -172,6 +177,9 @@ class EmailEvent(Document):
     email_send: ClassVar[One[EmailSend]] = belongs_to("email_send_id")
 
     sensitive: ClassVar[frozenset[str]] = frozenset({"raw_payload"})
+    shard_key: ClassVar[ShardKey | None] = shard_key(
+        "event_id", reason="several for each e-mail and member; a repeated event must meet the first one"
+    )
     indexes: ClassVar[Sequence[Index]] = (
         unique("event_id"),
         index("email_send_id", "processed_at", serves="the story of an e-mail, in order"),

@@ -4,11 +4,24 @@ Owns the records alone; leasing jobs and writing the log belong to the mechanism
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, Final, Self
 
-from docstore.documents import Document, Index, Json, NonEmpty, StateMachine, UtcDateTime, index, utc_now
+from docstore.documents import (
+    Aged,
+    Document,
+    Index,
+    Json,
+    NonEmpty,
+    Retention,
+    ShardKey,
+    StateMachine,
+    UtcDateTime,
+    index,
+    shard_key,
+    utc_now,
+)
 
 QUERY_LOG_SECONDS: Final = 30 * 24 * 3600
 """How long an entry of the query log is kept: thirty days."""
@@ -46,6 +59,10 @@ class CrawlerJob(Document):
             JobStatus.COMPLETED: frozenset(),
             JobStatus.FAILED: frozenset({JobStatus.PENDING}),
         },
+    )
+    retention: ClassVar[Retention | None] = Retention(
+        deleted=timedelta(days=30),
+        aged=(Aged("completed_at", timedelta(days=30), {"status": (JobStatus.COMPLETED, JobStatus.FAILED)}),),
     )
     indexes: ClassVar[Sequence[Index]] = (
         index("status", "-priority", "created_at", serves="the next job: by priority, then age"),
@@ -102,6 +119,9 @@ class QueryLog(Document):
     timestamp: UtcDateTime
 
     sensitive: ClassVar[frozenset[str]] = frozenset({"params"})
+    shard_key: ClassVar[ShardKey | None] = shard_key(
+        "id", hashed=True, reason="written far more often than read, from everywhere at once"
+    )
     indexes: ClassVar[Sequence[Index]] = (
         index("user_id", "-timestamp", serves="the queries of a user, newest first"),
         index("-duration", serves="the slowest queries"),

@@ -12,6 +12,7 @@ from docstore.documents.fields import StrList, UtcDateTime
 from docstore.documents.filters import trusted
 from docstore.documents.indexes import Index, index
 from docstore.documents.queries import FindManyDocuments
+from docstore.documents.shard_keys import ShardKey, shard_key
 
 MASK: Final = "***"
 """Stands for a sensitive value: that it changed is told, what it was is not."""
@@ -65,6 +66,11 @@ class AuditEntry(SystemDocument):
     hash: str = ""
     seal: int | None = None
 
+    shard_key: ClassVar[ShardKey | None] = shard_key(
+        "id",
+        hashed=True,
+        reason="grows with every change; an id names a place in a chain and must be unique everywhere",
+    )
     indexes: ClassVar[Sequence[Index]] = (
         index("collection", "document_id", "-seq", serves="a document's history, its latest entry first"),
         index("actor", "-at", serves="what somebody did, latest first"),

@@ -1,6 +1,7 @@
 """What users do about reviews, comments and accounts short of writing: votes and saved accounts."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
@@ -13,8 +14,11 @@ from docstore.documents import (
     OnDelete,
     One,
     Ref,
+    Retention,
+    ShardKey,
     belongs_to,
     index,
+    shard_key,
     unique,
 )
 
@@ -51,6 +55,10 @@ class Vote(Document):
     user: ClassVar[One["User"]] = belongs_to("user_id")
     review: ClassVar[One["Review"]] = belongs_to("review_id")
 
+    shard_key: ClassVar[ShardKey | None] = shard_key(
+        "user_id", "review_id", reason="the most numerous of all; the key is what must be unique"
+    )
+    retention: ClassVar[Retention | None] = Retention(deleted=timedelta(days=90))
     indexes: ClassVar[Sequence[Index]] = (
         unique("user_id", "review_id", serves="a user's vote on a review"),
         index("review_id", "type", serves="counting the votes on a review"),
@@ -67,6 +75,10 @@ class CommentVote(Document):
     user: ClassVar[One["User"]] = belongs_to("user_id")
     comment: ClassVar[One["Comment"]] = belongs_to("comment_id")
 
+    shard_key: ClassVar[ShardKey | None] = shard_key(
+        "user_id", "comment_id", reason="as votes on reviews; the key is what must be unique"
+    )
+    retention: ClassVar[Retention | None] = Retention(deleted=timedelta(days=90))
     indexes: ClassVar[Sequence[Index]] = (
         unique("user_id", "comment_id", serves="a user's vote on a comment"),
         index("comment_id", "type", serves="counting the votes on a comment"),
@@ -82,6 +94,7 @@ class SaveToMyList(Document):
     user: ClassVar[One["User"]] = belongs_to("user_id")
     account: ClassVar[One["Account"]] = belongs_to("account_id")
 
+    retention: ClassVar[Retention | None] = Retention(deleted=timedelta(days=90))
     indexes: ClassVar[Sequence[Index]] = (
         unique("user_id", "account_id", serves="whether a user saved an account"),
         index("user_id", "-created_at", serves="a user's list, newest first"),

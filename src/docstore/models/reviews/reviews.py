@@ -19,12 +19,14 @@ from docstore.documents import (
     OnDelete,
     One,
     Ref,
+    ShardKey,
     UtcDateTime,
     belongs_to,
     has_many,
     heeds_context_alone,
     index,
     is_stored,
+    shard_key,
     utc_now,
 )
 from docstore.documents.filters import In
@@ -129,6 +131,9 @@ class Review(Document):
 
     announces: ClassVar[bool] = True
     counters: ClassVar[frozenset[str]] = frozenset({"view_count", "report_count", "last_activity_at"})
+    shard_key: ClassVar[ShardKey | None] = shard_key(
+        "account_id", "id", reason="reviews grow without end, and are read account by account"
+    )
     indexes: ClassVar[Sequence[Index]] = (
         index("account_id", "status", "-created_at", serves="an account's reviews, newest first; its rating"),
         index("author_id", "-created_at", serves="a user's reviews, newest first"),
@@ -184,6 +189,9 @@ class Comment(Document):
     replies: ClassVar[Many["Comment"]] = has_many("Comment", by="reply_to_id", sort="created_at")
     votes: ClassVar[Many["CommentVote"]] = has_many("CommentVote")
 
+    shard_key: ClassVar[ShardKey | None] = shard_key(
+        "review_id", "id", reason="comments grow with reviews, and are read thread by thread"
+    )
     indexes: ClassVar[Sequence[Index]] = (
         index("review_id", "status", "created_at", serves="the thread of a review, oldest first"),
         index("author_id", "-created_at", serves="a user's comments, newest first"),
