@@ -17,6 +17,7 @@ from docstore.cli import (
     branch,
     doctor,
     indexes,
+    jobs,
     migrate,
     outbox,
     retention,
@@ -51,6 +52,7 @@ app.add_typer(audit.group, name="audit")
 app.add_typer(backup.group, name="backup")
 app.add_typer(branch.group, name="branch")
 app.add_typer(outbox.group, name="outbox")
+app.add_typer(jobs.group, name="jobs")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
