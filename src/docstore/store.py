@@ -46,6 +46,7 @@ from docstore.documents import (
 )
 from docstore.documents.audit import AUDIT_MODELS
 from docstore.errors import DocstoreError, NotBound, SettingsError
+from docstore.jobs import JobTicket
 from docstore.models import ALL
 from docstore.outbox import InboxEntry, Outbox, OutboxEntry, OutboxLease
 from docstore.settings import DbMethod, Settings
@@ -65,6 +66,7 @@ SYSTEM_MODELS: Final[tuple[type[Any], ...]] = (
     OutboxLease,
     InboxEntry,
     DeadLetter,
+    JobTicket,
     DeletionStep,
     *AUDIT_MODELS,
 )

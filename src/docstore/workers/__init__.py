@@ -6,6 +6,7 @@ search records, and the outbox's relay. A worker is handed what it needs and kno
 
 from docstore.workers.cache import CacheWorker
 from docstore.workers.consuming import Consumer, ConsumerHealth, ConsumerRunner, run_consumer
+from docstore.workers.crawler import CrawlerWorker
 from docstore.workers.dead_letters import DeadLetter
 from docstore.workers.messages import BatchWorker, Message, Worker
 from docstore.workers.newsletter import NewsletterWorker, recipients_of
@@ -19,6 +20,7 @@ __all__ = [
     "Consumer",
     "ConsumerHealth",
     "ConsumerRunner",
+    "CrawlerWorker",
     "DeadLetter",
     "Message",
     "NewsletterWorker",

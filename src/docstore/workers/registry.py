@@ -15,6 +15,7 @@ from docstore.clients.protocols import KeyValue, Publisher, SearchIndex
 from docstore.settings import Settings
 from docstore.workers.cache import CacheWorker
 from docstore.workers.consuming import Consumer
+from docstore.workers.crawler import CrawlerWorker
 from docstore.workers.messages import Worker
 from docstore.workers.newsletter import NewsletterWorker
 from docstore.workers.ratings import RatingsWorker
@@ -83,12 +84,17 @@ async def _cache(resources: Resources, metrics: Metrics) -> AnyWorker:
     return CacheWorker(resources.cached_documents)
 
 
+async def _crawler(resources: Resources, metrics: Metrics) -> AnyWorker:
+    return CrawlerWorker(metrics=metrics)
+
+
 _KINDS: Final = (
     WorkerKind("relay", "publishes the outbox to Kafka", _relay),
     WorkerKind("newsletter", "writes the deliveries of published newsletters", _newsletter),
     WorkerKind("ratings", "recomputes the ratings of accounts after reviews", _ratings),
     WorkerKind("search", "keeps the search engine up to date", _search),
     WorkerKind("cache", "drops cached documents that were changed", _cache),
+    WorkerKind("crawler", "fetches the pages of crawler jobs", _crawler),
 )
 
 WORKERS: Final[Mapping[str, WorkerKind]] = {kind.name: kind for kind in _KINDS}

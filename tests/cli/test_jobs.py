@@ -1,0 +1,33 @@
+"""`docstore jobs`."""
+
+import json
+from collections.abc import Callable
+
+from click.testing import Result
+from pymongo import MongoClient
+
+from docstore.settings import Settings
+
+Run = Callable[..., Result]
+
+
+def test_jobs_are_told_cancelled_and_tried_again(run: Run, deployment: Settings) -> None:
+    assert run("seed", "--only", "CrawlerJob").exit_code == 0
+    with MongoClient(deployment.mongo_uri.get_secret_value()) as client:
+        jobs = client[deployment.database_name]["CrawlerJob"]
+        jobs.update_many({}, {"$set": {"status": "PENDING", "scheduledAt": None}})
+        job = str(jobs.find_one({})["_id"])
+    told = run("jobs", "status")
+    assert told.exit_code == 0
+    assert "may begin now" in told.stdout
+    assert "1 jobs were cancelled" in run("jobs", "cancel", job).stdout
+    failed = run("jobs", "status", "--json")
+    assert failed.exit_code == 1
+    assert json.loads(failed.stdout)["failed"] == [{"id": job, "attempts": 0, "error": "cancelled"}]
+    assert "1 jobs will be tried again" in run("jobs", "retry", job).stdout
+    assert run("jobs", "status").exit_code == 0
+    again = run("jobs", "retry", job)
+    assert again.exit_code == 1
+    assert "no CrawlerJob in state FAILED" in again.stderr
+    assert run("jobs", "retry").exit_code == 1
+    assert json.loads(run("jobs", "retry", "--all", "--json").stdout) == {"ok": True, "jobs": 0}

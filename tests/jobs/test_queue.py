@@ -1,0 +1,190 @@
+"""Each job is had by one worker at a time, comes back when that one dies, and ends as it should."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from docstore.documents import Document, utc_now
+from docstore.errors import LeaseLost, NotFound, SettingsError
+from docstore.jobs import Claim, JobQueue, JobTicket
+from docstore.models import CrawlerJob, Tag
+from docstore.models.operations import JobStatus
+from docstore.store import Store
+
+Queue = JobQueue[CrawlerJob]
+
+
+@pytest.fixture
+def queue(store: Store) -> Queue:
+    return JobQueue(CrawlerJob, lease_seconds=0.5)
+
+
+async def put(queue: Queue, url: str = "https://example.com", **fields: Any) -> CrawlerJob:
+    return await queue.enqueue(CrawlerJob(url=url, **fields))
+
+
+async def taken(queue: Queue, owner: str = "w") -> Claim[CrawlerJob]:
+    claim = await queue.claim(owner)
+    assert claim is not None
+    return claim
+
+
+async def stored(job: Document) -> CrawlerJob:
+    found = await CrawlerJob.get(job.id)
+    assert found is not None
+    return found
+
+
+async def test_jobs_are_taken_by_priority_and_then_age(queue: Queue) -> None:
+    for name, priority in (("old", 0), ("urgent", 5), ("new", 0)):
+        await put(queue, f"https://{name}", priority=priority)
+        await asyncio.sleep(0.005)
+    await put(queue, "https://later", priority=9, scheduled_at=utc_now() + timedelta(hours=1))
+    first = await taken(queue)
+    assert first.job.url == "https://urgent"
+    assert (first.job.status, first.job.attempts, first.attempt) == (JobStatus.RUNNING, 1, 1)
+    assert {(await taken(queue)).job.url, (await taken(queue)).job.url} == {"https://old", "https://new"}
+    assert await queue.claim("w") is None
+
+
+async def test_of_many_workers_exactly_one_gets_each_job(queue: Queue) -> None:
+    jobs = [await put(queue, f"https://{number}") for number in range(20)]
+    got: list[Any] = []
+
+    async def work(owner: str) -> None:
+        while (claim := await queue.claim(owner)) is not None:
+            got.append(claim.job.id)
+            await queue.complete(claim, owner)
+
+    await asyncio.gather(*(work(f"w{number}") for number in range(6)))
+    assert sorted(got) == sorted(job.id for job in jobs)
+    assert await CrawlerJob.find({"status": "COMPLETED"}).count() == 20
+    assert await JobTicket.find().count() == 0
+
+
+async def test_a_key_lets_one_job_in_at_a_time(queue: Queue) -> None:
+    first = await queue.enqueue(CrawlerJob(url="https://a"), key="a")
+    assert (await queue.enqueue(CrawlerJob(url="https://b"), key="a")).id == first.id
+    again = await asyncio.gather(*(queue.enqueue(CrawlerJob(url="https://c"), key="c") for _ in range(5)))
+    assert len({job.id for job in again}) == 1
+    assert await CrawlerJob.find().count() == 2
+    claims = [await taken(queue), await taken(queue)]
+    (claim,) = [each for each in claims if each.job.id == first.id]
+    assert (await queue.enqueue(CrawlerJob(url="https://d"), key="a")).id == first.id
+    await queue.fail(claim, "no luck")
+    assert (await queue.enqueue(CrawlerJob(url="https://d"), key="a")).id == first.id, "it is tried again"
+    await CrawlerJob.get_pymongo_collection().update_one({"_id": first.id}, {"$set": {"scheduledAt": None}})
+    await queue.complete(await taken(queue))
+    assert (await queue.enqueue(CrawlerJob(url="https://e"), key="a")).id != first.id
+
+
+async def test_a_failed_attempt_waits_and_the_last_one_is_the_end(queue: Queue) -> None:
+    job = await put(queue, max_attempts=2)
+    assert await queue.fail(await taken(queue), "first")
+    waiting = await stored(job)
+    assert (waiting.status, waiting.error) == (JobStatus.PENDING, "first")
+    assert waiting.scheduled_at is not None
+    assert waiting.scheduled_at > utc_now()
+    assert await queue.claim("w") is None
+    await CrawlerJob.get_pymongo_collection().update_one({"_id": job.id}, {"$set": {"scheduledAt": None}})
+    claim = await taken(queue)
+    assert claim.attempt == 2
+    assert not await queue.fail(claim, "second")
+    ended = await stored(job)
+    assert (ended.status, ended.error, ended.attempts) == (JobStatus.FAILED, "second", 2)
+    assert await queue.retry([job.id]) == 1
+    assert (await taken(queue)).attempt == 3
+
+
+async def test_what_can_never_be_done_is_not_tried_again(queue: Queue) -> None:
+    job = await put(queue)
+    assert not await queue.fail(await taken(queue), "nonsense", retry=False)
+    assert (await stored(job)).status is JobStatus.FAILED
+
+
+async def test_a_job_whose_worker_died_comes_back(queue: Queue) -> None:
+    job = await put(queue)
+    dead = await taken(queue, "dead")
+    assert await queue.recover() == 0
+    await asyncio.sleep(0.6)
+    assert (await queue.status()).abandoned == 1
+    assert await queue.recover() == 1
+    heir = await taken(queue, "heir")
+    assert (heir.job.id, heir.attempt) == (job.id, 2)
+    for work in (queue.heartbeat(dead), queue.complete(dead, "late"), queue.fail(dead, "late")):
+        with pytest.raises(LeaseLost):
+            await work
+    await queue.complete(heir, {"ok": True})
+    ended = await stored(job)
+    assert (ended.status, ended.result) == (JobStatus.COMPLETED, {"ok": True})
+
+
+async def test_a_worker_that_died_before_its_lease_was_written(queue: Queue) -> None:
+    job = await put(queue, max_attempts=1)
+    await CrawlerJob.get_pymongo_collection().update_one(
+        {"_id": job.id}, {"$set": {"status": "RUNNING", "startedAt": utc_now(), "attempts": 1}}
+    )
+    assert await queue.recover() == 0, "it may be about to write it"
+    await asyncio.sleep(0.6)
+    assert await queue.recover() == 1
+    ended = await stored(job)
+    assert (ended.status, ended.error) == (JobStatus.FAILED, "its worker died"), "its only attempt was used"
+
+
+async def test_heartbeats_keep_a_job(queue: Queue) -> None:
+    await put(queue)
+    claim = await taken(queue)
+    for _ in range(4):
+        await asyncio.sleep(0.2)
+        await queue.heartbeat(claim)
+        assert await queue.recover() == 0
+    await queue.complete(claim)
+
+
+async def test_a_released_job_is_there_at_once_and_loses_no_attempt(queue: Queue) -> None:
+    job = await put(queue, max_attempts=1)
+    first = await taken(queue)
+    await queue.release(first)
+    second = await taken(queue)
+    assert second.attempt == 2
+    with pytest.raises(LeaseLost):
+        await queue.complete(first)
+    await queue.complete(second)
+    assert (await stored(job)).status is JobStatus.COMPLETED
+
+
+async def test_jobs_are_cancelled_where_they_stand(queue: Queue) -> None:
+    waiting, running = await put(queue, "https://a"), await put(queue, "https://b", priority=1)
+    claim = await taken(queue)
+    assert claim.job.id == running.id
+    assert await queue.cancel([waiting.id, str(running.id)]) == 2
+    with pytest.raises(LeaseLost):
+        await queue.heartbeat(claim)
+    assert {(await stored(job)).error for job in (waiting, running)} == {"cancelled"}
+    with pytest.raises(NotFound, match="no CrawlerJob in state"):
+        await queue.cancel([waiting.id])
+    with pytest.raises(NotFound):
+        await queue.retry([ObjectId()])
+    assert await queue.retry() == 2
+
+
+async def test_the_status_tells_how_a_queue_stands(queue: Queue) -> None:
+    await put(queue)
+    await put(queue)
+    await put(queue, scheduled_at=utc_now() + timedelta(hours=1))
+    await queue.fail(await taken(queue, "w1"), "broken", retry=False)
+    await taken(queue, "w2")
+    status = await queue.status()
+    assert status.counts == {"PENDING": 1, "RUNNING": 1, "FAILED": 1}
+    assert (status.due, status.workers, status.abandoned) == (0, {"w2": 1}, 0)
+    assert [(each.attempts, each.error) for each in status.failed] == [(1, "broken")]
+
+
+async def test_a_model_that_is_no_queue_is_refused(store: Store) -> None:
+    with pytest.raises(SettingsError, match="it has no status, priority"):
+        JobQueue(Tag)

@@ -1,0 +1,142 @@
+"""The loop: results and failures are written down, leases kept, jobs given back at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from docstore.errors import ValidationFailed
+from docstore.jobs import JobContext, JobQueue, JobRunner, claiming
+from docstore.models import CrawlerJob
+from docstore.models.operations import JobStatus
+from docstore.store import Store
+
+Queue = JobQueue[CrawlerJob]
+
+
+@pytest.fixture
+def queue(store: Store) -> Queue:
+    return JobQueue(CrawlerJob, lease_seconds=0.6)
+
+
+@asynccontextmanager
+async def running(*runners: JobRunner[Any]) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    tasks = [asyncio.create_task(runner.run(stop)) for runner in runners]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
+
+
+async def count(status: str) -> int:
+    return int(await CrawlerJob.find({"status": status}).count())
+
+
+async def until(status: str, jobs: int) -> None:
+    async with asyncio.timeout(20):
+        while await count(status) < jobs:
+            await asyncio.sleep(0.02)
+
+
+async def test_two_runners_share_the_work(queue: Queue) -> None:
+    for number in range(15):
+        await queue.enqueue(CrawlerJob(url=f"https://{number}"))
+    done: list[str] = []
+
+    async def handle(context: JobContext[CrawlerJob]) -> dict[str, str]:
+        done.append(context.job.url)
+        return {"url": context.job.url}
+
+    async with running(*(JobRunner(queue, handle, poll_s=0.02) for _ in range(2))):
+        await until("COMPLETED", 15)
+    assert len(done) == len(set(done)) == 15
+    async for job in CrawlerJob.find():
+        assert job.result == {"url": job.url}
+        assert job.completed_at is not None
+
+
+async def test_failures_are_tried_again_and_in_the_end_given_up(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claiming, "_FIRST_PAUSE", claiming._FIRST_PAUSE * 0)
+    for url in ("https://flaky", "https://broken", "https://never"):
+        await queue.enqueue(CrawlerJob(url=url))
+    tries: list[str] = []
+
+    async def handle(context: JobContext[CrawlerJob]) -> None:
+        tries.append(context.job.url)
+        if context.job.url == "https://never":
+            raise ValidationFailed("no such thing")
+        if context.job.url == "https://broken" or context.attempt == 1:
+            raise RuntimeError("secret value")
+
+    async with running(JobRunner(queue, handle, poll_s=0.02)):
+        await until("FAILED", 2)
+        await until("COMPLETED", 1)
+    assert (tries.count("https://flaky"), tries.count("https://broken"), tries.count("https://never")) == (2, 3, 1)
+    errors = {job.url: job.error async for job in CrawlerJob.find({"status": "FAILED"})}
+    assert errors == {"https://broken": "RuntimeError", "https://never": "no such thing"}
+
+
+async def test_a_long_job_keeps_its_lease_and_no_more_run_than_allowed(queue: Queue) -> None:
+    for number in range(6):
+        await queue.enqueue(CrawlerJob(url=f"https://{number}"))
+    at_work, most, attempts = 0, 0, list[int]()
+
+    async def handle(context: JobContext[CrawlerJob]) -> None:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        attempts.append(context.attempt)
+        await asyncio.sleep(1.0)
+        at_work -= 1
+
+    async with running(*(JobRunner(queue, handle, poll_s=0.02, concurrency=2) for _ in range(2))):
+        await until("COMPLETED", 6)
+    assert most <= 4
+    assert attempts == [1] * 6
+
+
+async def test_the_handler_of_a_cancelled_job_is_cancelled(queue: Queue) -> None:
+    job = await queue.enqueue(CrawlerJob(url="https://a"))
+    entered, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def handle(context: JobContext[CrawlerJob]) -> None:
+        entered.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async with running(JobRunner(queue, handle, poll_s=0.02)):
+        async with asyncio.timeout(10):
+            await entered.wait()
+            await queue.cancel([job.id])
+            await cancelled.wait()
+    ended = await CrawlerJob.get(job.id)
+    assert ended is not None
+    assert (ended.status, ended.error) == (JobStatus.FAILED, "cancelled")
+
+
+async def test_at_the_end_jobs_are_finished_or_given_back(queue: Queue) -> None:
+    for url in ("https://quick", "https://slow"):
+        await queue.enqueue(CrawlerJob(url=url))
+    begun: list[str] = []
+
+    async def handle(context: JobContext[CrawlerJob]) -> None:
+        begun.append(context.job.url)
+        await asyncio.sleep(0.2 if "quick" in context.job.url else 60)
+
+    async with running(JobRunner(queue, handle, poll_s=0.02, drain_s=0.6)):
+        async with asyncio.timeout(10):
+            while len(begun) < 2:
+                await asyncio.sleep(0.01)
+    assert {job.url: job.status async for job in CrawlerJob.find()} == {
+        "https://quick": JobStatus.COMPLETED,
+        "https://slow": JobStatus.PENDING,
+    }
