@@ -485,5 +485,19 @@ async def test_a_document_that_does_not_load_is_told_by_pydantic_and_ends_the_qu
     await raw(Plain).update_one({"number": 3}, {"$set": {"tags": "none"}})
     commands.sent.clear()
     with pytest.raises(ValidationError, match="tags"):
-        await Plain.find().sort("number").to_list()
+        await Plain.find().sort("number").to_list(149)
     assert commands.names == ["find", "killCursors"]
+
+
+async def test_a_list_is_one_reply_and_no_longer_than_asked_for(commands: Commands) -> None:
+    await Plain.insert_many([made(number) for number in range(150)])
+    commands.sent.clear()
+    assert len(await Plain.find().to_list()) == 150
+    assert len(await Plain.find().limit(120).to_list()) == 120
+    assert len(await Plain.find().project(Card).to_list()) == 150
+    assert commands.names == ["find", "find", "find"]
+    commands.sent.clear()
+    assert len(await Plain.find().to_list(3)) == 3
+    assert len(await Plain.find(batch_size=60).to_list()) == 150
+    assert [command.get("batchSize") for name, command in commands.sent if name == "find"] == [3, 60]
+    assert commands.names.count("getMore") == 2

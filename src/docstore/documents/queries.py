@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Generator, Mapping
 from functools import partial
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from beanie.odm.bulk import BulkWriter
 from beanie.odm.queries.aggregation import AggregationQuery
@@ -26,6 +26,10 @@ from docstore.documents.transactions import ambient_session
 
 ResultT = TypeVar("ResultT", bound=BaseModel)
 Session = AsyncClientSession | None
+
+_WHOLE_REPLY: Final = 2**31 - 1
+"""More documents than a reply holds: the server fills the first one, instead of sending a hundred and one and waiting
+to be asked for the rest."""
 
 
 class _UpsertCheck:
@@ -116,7 +120,10 @@ class _ReadMany(FindMany[ResultT]):
         loader = _loader(self)
         if loader is None:
             return await super().to_list(length)
-        return await load_all(_open(self), loader, length)
+        cursor = _open(self)
+        if "batch_size" not in self.pymongo_kwargs:
+            cursor.batch_size(length or _WHOLE_REPLY)
+        return await load_all(cursor, loader, length)
 
     async def __anext__(self) -> ResultT:
         if self._running is None and self.cursor is None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -51,6 +52,12 @@ class Reference:
 
 def references_of(model: type[BaseModel]) -> tuple[Reference, ...]:
     """The references a model declares, in field order."""
+    # Asked for with every relation that is loaded; pydantic may build a model anew, with other annotations.
+    return _references(model, getattr(model, "__pydantic_validator__", None))
+
+
+@lru_cache(maxsize=1024)
+def _references(model: Any, built: object) -> tuple[Reference, ...]:
     return tuple(
         Reference(
             attribute=attribute,

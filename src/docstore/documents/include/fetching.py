@@ -130,12 +130,16 @@ async def _run(collection: Any, pipeline: Sequence[Mapping[str, Any]], session: 
 
 def _hand_out(relation: Resolved, documents: Sequence[Any], pairs: list[tuple[Any, Stored]]) -> list[Any]:
     """Give every document its own of the (key of the owner, stored document) pairs, which come in order."""
-    distinct = {stored["_id"]: stored for _, stored in pairs}
+    # An id is hashed in Python, and a pipeline hands one target out as one object to all its owners: so the objects
+    # themselves are looked up, and each id but once.
+    objects = {id(stored): stored for _, stored in pairs}
+    distinct = {stored["_id"]: stored for stored in objects.values()}
     related = dict(zip(distinct, parse_all(relation.target, distinct.values()), strict=True))
-    owned: dict[Any, dict[Any, Any]] = {}
+    instances = {key: related[stored["_id"]] for key, stored in objects.items()}
+    owned: dict[Any, dict[int, Any]] = {}
     for owner, stored in pairs:
-        key = stored["_id"]
-        owned.setdefault(owner, {})[key] = related[key]
+        instance = instances[id(stored)]
+        owned.setdefault(owner, {})[id(instance)] = instance
     for document in documents:
         own = owned.get(document.id, {})
         put(document, relation.name, list(own.values()) if relation.many else next(iter(own.values()), None))

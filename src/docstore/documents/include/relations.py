@@ -173,8 +173,9 @@ def has_many(
 
 def put(document: Any, name: str, value: Any, followed: tuple[str, Any] | None = None) -> None:
     """Keep a loaded relation; `followed` is the document's own reference that led to it, attribute and value."""
-    values = getattr(document, _SLOT, None)
-    if values is None:
+    try:
+        values = object.__getattribute__(document, _SLOT)  # an empty slot is no attribute for the class to look for
+    except AttributeError:
         values = {}
         object.__setattr__(document, _SLOT, values)
     values[name] = (value, followed)
