@@ -5,10 +5,10 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from benchmarks import rows
+from benchmarks import rows, scaling
 from benchmarks.contenders import contenders
 from benchmarks.measuring import Measured
-from benchmarks.telling import as_json, chart, into_page, machine, table
+from benchmarks.telling import as_json, beside_told, chart, into_page, machine, table
 from docstore.embedded import EmbeddedServers
 
 _HERE = Path(__file__).parent
@@ -16,7 +16,11 @@ _DOCS = _HERE.parent / "docs"
 
 
 async def run(documents: int, rounds: int, streamed: int) -> tuple[list[Measured], dict[str, str], dict[str, Any]]:
-    """Everything, on an embedded server of its own."""
+    """Everything, on an embedded server of its own.
+
+    Returns:
+        The rows, why contenders are missing, and what was measured beside the rows.
+    """
     found, missing = contenders()
     for name, why in missing.items():
         print(f"{name} is left out: {why}")
@@ -30,11 +34,12 @@ async def run(documents: int, rounds: int, streamed: int) -> tuple[list[Measured
                 *measured,
                 *await rows.by_id(found, rounds),
             ]
-            stream = await rows.stream(found[0], streamed) if streamed else {}
+            beside: dict[str, Any] = {"stream": await scaling.stream(found[0], streamed)} if streamed else {}
         finally:
             for each in found:
                 await each.close()
-    return measured, missing, stream
+        beside["include"] = await scaling.include(servers.urls["mongodb"], rounds)
+    return measured, missing, beside
 
 
 def main() -> None:
@@ -45,17 +50,26 @@ def main() -> None:
     parser.add_argument(
         "--stream", type=int, default=0, metavar="N", help="stream N documents too (1000000 takes minutes)"
     )
+    parser.add_argument(
+        "--pages",
+        metavar="URI",
+        help="only ask the planner of this MongoDB server about keyset pages; makes a database",
+    )
     parser.add_argument("--no-write", action="store_true", help="print only")
     arguments = parser.parse_args()
-    measured, missing, stream = asyncio.run(run(arguments.documents, arguments.rounds, arguments.stream))
+    if arguments.pages:
+        for told in asyncio.run(scaling.pages(arguments.pages)):
+            print(told)
+        return
+    measured, missing, beside = asyncio.run(run(arguments.documents, arguments.rounds, arguments.stream))
     print(table(measured))
-    if stream:
-        print(stream)
+    for line in beside_told(beside):
+        print(line)
     if not arguments.no_write:
         about = machine()
-        (_HERE / "results.json").write_text(as_json(measured, about, missing, stream))
+        (_HERE / "results.json").write_text(as_json(measured, about, missing, beside))
         (_DOCS / "benchmarks.svg").write_text(chart(measured))
-        into_page(_DOCS / "benchmarks.md", measured, about, stream)
+        into_page(_DOCS / "benchmarks.md", measured, about, beside)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """What is measured: the rows of the table, with the ratios docstore is held to."""
 
 import gc
-import os
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from benchmarks.measuring import Measured, Work, measure
@@ -12,6 +11,9 @@ Contenders = list[Any]
 
 BY_ID = 200
 """Single documents in one round."""
+
+SELDOM = 50_000
+"""Objects made between two looks of the garbage collector, where an application lets it look seldom; 700 else."""
 
 
 async def fill(contenders: Contenders, documents: int) -> None:
@@ -30,11 +32,31 @@ async def reads(contenders: Contenders, documents: int, rounds: int) -> list[Mea
         ("project", Measured(f"projection of 4 fields, {documents:,}", targets={"Beanie": 0.35})),
     ]
     measured = [await _whole(contenders, name, row, documents, rounds) for name, row in rows]
+    seldom = [
+        ("find", Measured(f"find {documents:,}, gc.set_threshold({SELDOM:,})", note="the application's own choice")),
+        ("project", Measured("projection, the same threshold")),
+    ]
+    with _collecting_seldom():
+        measured += [await _whole(_asyncio(contenders), name, row, documents, rounds) for name, row in seldom]
     (ours,) = [each for each in contenders if each.name == "docstore"]
     guard = Measured("dicts through the guard", targets={"PyMongo": 1.05}, note="the guard's own share of a find")
     dicts = {"docstore": ours.find_dicts_guarded, "PyMongo": ours.find_dicts}
     prepare = {name: _same(work, documents) for name, work in dicts.items()}
     return [*measured, await measure(guard, rounds * 2, prepare)]
+
+
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _asyncio(contenders: Contenders) -> Contenders:
+    return [each for each in contenders if each.name in ("docstore", "Beanie", "PyMongo")]
 
 
 async def _whole(contenders: Contenders, name: str, row: Measured, documents: int, rounds: int) -> Measured:
@@ -123,33 +145,3 @@ async def writes(contenders: Contenders, documents: int, rounds: int) -> list[Me
         await measure(many, rounds, {each.name: in_one_call(each) for each in contenders}, after=after),
         await measure(single, rounds, {each.name: one_by_one(each) for each in contenders}, after=after),
     ]
-
-
-async def stream(contender: Any, count: int) -> dict[str, Any]:
-    """How memory grows while a million documents go by.
-
-    Returns:
-        The number of documents, and the megabytes between the least and the most memory resident after the first
-        tenth of them.
-    """
-    await contender.clear()
-    made = contender.make(1000)
-    for _ in range(count // 1000):
-        for each in made:
-            each.id = None
-        await contender.insert_many(made)
-    del made
-    gc.collect()
-    resident: list[float] = []
-    seen = 0
-    async for _ in contender.stream():
-        seen += 1
-        if seen > count // 10 and seen % 5000 == 0:
-            resident.append(_resident_megabytes())
-    await contender.clear()
-    return {"documents": seen, "growth_mb": round(max(resident) - min(resident), 1)}
-
-
-def _resident_megabytes() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -66,7 +66,7 @@ def _ratio(row: Measured, to: str) -> str:
     return f"{ratio:.2f} (≤ {target:.2f}{'' if ratio <= target else ' missed'})"
 
 
-def as_json(rows: Sequence[Measured], about: dict[str, Any], missing: dict[str, str], stream: dict[str, Any]) -> str:
+def as_json(rows: Sequence[Measured], about: dict[str, Any], missing: dict[str, str], beside: dict[str, Any]) -> str:
     """Everything that was measured."""
     told = [
         {
@@ -78,7 +78,7 @@ def as_json(rows: Sequence[Measured], about: dict[str, Any], missing: dict[str, 
         }
         for row in rows
     ]
-    return json.dumps({"machine": about, "missing": missing, "stream": stream, "rows": told}, indent=2) + "\n"
+    return json.dumps({"machine": about, "missing": missing, **beside, "rows": told}, indent=2) + "\n"
 
 
 def chart(rows: Sequence[Measured]) -> str:
@@ -114,7 +114,25 @@ def chart(rows: Sequence[Measured]) -> str:
     )
 
 
-def into_page(page: Path, rows: Sequence[Measured], about: dict[str, Any], stream: dict[str, Any]) -> None:
+def beside_told(beside: dict[str, Any]) -> list[str]:
+    """What was measured beside the rows, in sentences."""
+    told = []
+    if include := beside.get("include"):
+        wanted = include["targets"]
+        told.append(
+            f'`include("author", "tags")` of 100 posts: {include["queries"]} queries (≤ {wanted["queries"]}), '
+            f"{include['included']} µs a post beside {include['alone']} µs for the posts alone: "
+            f"{include['ratio']:.2f} times (≤ {wanted['ratio']})."
+        )
+    if stream := beside.get("stream"):
+        told.append(
+            f"`stream()` over {stream['documents']:,} documents: memory within {stream['growth_mb']} MB once it runs "
+            f"(≤ {stream['target_mb']})."
+        )
+    return told
+
+
+def into_page(page: Path, rows: Sequence[Measured], about: dict[str, Any], beside: dict[str, Any]) -> None:
     """Put the results between the marks of a page of the documentation."""
     before, _, rest = page.read_text().partition(_BEGIN)
     after = rest.partition(_END)[2]
@@ -124,8 +142,6 @@ def into_page(page: Path, rows: Sequence[Measured], about: dict[str, Any], strea
         f"Python {about['python']}; {versions}.",
         table(rows),
     ]
-    if stream:
-        told.append(
-            f"`stream()` over {stream['documents']:,} documents: memory within {stream['growth_mb']} MB once it runs."
-        )
-    page.write_text(before + _BEGIN + "\n" + "\n\n".join(told) + "\n" + _END + after)
+    told += [f"- {line}" for line in beside_told(beside)]
+    text = "\n\n".join(told[:2]) + "\n\n" + "\n".join(told[2:])
+    page.write_text(before + _BEGIN + "\n" + text.rstrip() + "\n" + _END + after)

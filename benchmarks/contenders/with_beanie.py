@@ -6,8 +6,8 @@ from typing import Any
 import beanie
 from beanie.odm.operators.find.comparison import In
 from pydantic import BaseModel, Field
-from pymongo import AsyncMongoClient
 
+from benchmarks.contenders.on_pymongo import OnPyMongo
 from benchmarks.content import ContentType, Status, post
 
 
@@ -56,30 +56,20 @@ class BeanieCard(BaseModel):
     viewCount: int
 
 
-class Beanie:
+class Beanie(OnPyMongo):
     name = "Beanie"
 
     async def open(self, uri: str, database: str) -> None:
-        self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(uri, tz_aware=True)
         await beanie.init_beanie(
-            database=self._client[database], document_models=[BeaniePost, BeanieTracked], skip_indexes=True
+            database=self._connect(uri, database), document_models=[BeaniePost, BeanieTracked], skip_indexes=True
         )
         self._raw = BeaniePost.get_pymongo_collection()
-
-    async def close(self) -> None:
-        await self._client.close()
 
     def make(self, count: int) -> list[Any]:
         return [BeaniePost(**post(number)) for number in range(count)]
 
     async def insert_many(self, documents: list[Any]) -> None:
         await BeaniePost.insert_many(documents)
-
-    async def clear(self) -> None:
-        await self._raw.delete_many({})
-
-    async def ids(self, count: int) -> list[Any]:
-        return [each["_id"] async for each in self._raw.find({}, {"_id": 1}, limit=count)]
 
     async def find(self) -> int:
         return len(await BeaniePost.find().to_list())

@@ -3,8 +3,8 @@
 from typing import Any
 
 from pydantic import BaseModel, Field
-from pymongo import AsyncMongoClient
 
+from benchmarks.contenders.on_pymongo import OnPyMongo
 from benchmarks.content import ContentType, Status, post
 from docstore.documents import Document, NonEmpty, PydanticObjectId, Slug, StrList, UtcDateTime, bind
 from docstore.documents.transactions import use_client
@@ -42,6 +42,11 @@ class TrackedPost(BenchPost):
         use_state_management = True
 
 
+class Small(Document):
+    number: int
+    word: str
+
+
 class Card(BaseModel):
     id: PydanticObjectId = Field(alias="_id")
     title: str
@@ -50,30 +55,23 @@ class Card(BaseModel):
     view_count: int = Field(alias="viewCount")
 
 
-class Docstore:
+class Docstore(OnPyMongo):
     name = "docstore"
 
     async def open(self, uri: str, database: str) -> None:
-        self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(uri, tz_aware=True)
-        await bind(self._client[database], [BenchPost, TrackedPost], audit=False)
+        await bind(self._connect(uri, database), [BenchPost, TrackedPost, Small], audit=False)
         self._guarded = BenchPost.get_pymongo_collection()
         self._raw = self._guarded.raw
 
     async def close(self) -> None:
         use_client(None)
-        await self._client.close()
+        await super().close()
 
     def make(self, count: int) -> list[Any]:
         return [BenchPost(**post(number)) for number in range(count)]
 
     async def insert_many(self, documents: list[Any]) -> None:
         await BenchPost.insert_many(documents)
-
-    async def clear(self) -> None:
-        await self._raw.delete_many({})
-
-    async def ids(self, count: int) -> list[Any]:
-        return [each["_id"] async for each in self._raw.find({}, {"_id": 1}, limit=count)]
 
     async def find(self) -> int:
         return len(await BenchPost.find().to_list())
@@ -106,9 +104,19 @@ class Docstore:
         document.title = title
         await document.save()
 
-    async def stream(self) -> Any:
-        async for each in BenchPost.find().stream(batch=1000):
-            yield each
+    async def fill_small(self, count: int) -> None:
+        """So many documents of a few fields."""
+        raw = Small.get_pymongo_collection().raw
+        await raw.drop()
+        for start in range(0, count, 10_000):
+            numbers = range(start, min(start + 10_000, count))
+            await raw.insert_many([{"number": number, "word": f"word {number}"} for number in numbers], ordered=False)
+
+    def stream_small(self) -> Any:
+        return Small.find().stream(batch=1000)
+
+    async def clear_small(self) -> None:
+        await Small.get_pymongo_collection().raw.drop()
 
 
 def contender() -> Docstore:
