@@ -50,7 +50,7 @@ from docstore.jobs import JobTicket
 from docstore.models import ALL
 from docstore.outbox import InboxEntry, Outbox, OutboxEntry, OutboxLease
 from docstore.settings import DbMethod, Settings
-from docstore.workers import Consumer, DeadLetter
+from docstore.workers import Consumer, DeadLetter, IdentityState
 
 if TYPE_CHECKING:
     from docstore.clients.algolia import AlgoliaIndex
@@ -67,6 +67,7 @@ SYSTEM_MODELS: Final[tuple[type[Any], ...]] = (
     InboxEntry,
     DeadLetter,
     JobTicket,
+    IdentityState,
     DeletionStep,
     *AUDIT_MODELS,
 )

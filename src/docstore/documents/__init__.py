@@ -7,6 +7,7 @@ Owns soft delete, stamps, references, state machines, transactions and events. D
 from docstore.documents.base import Document, StoredDocument, SubDocument, SystemDocument
 from docstore.documents.binding import bind, unbind
 from docstore.documents.changes import Change, ChangeKind, DocumentChanged
+from docstore.documents.clock import server_now
 from docstore.documents.driver_errors import translated
 from docstore.documents.events import Event, EventHandler, add_event_handler, emit, remove_event_handler
 from docstore.documents.fields import (
@@ -126,6 +127,7 @@ __all__ = [
     "remove_event_handler",
     "resume_deletions",
     "run_in_transaction",
+    "server_now",
     "shard_key",
     "transaction",
     "transactional",

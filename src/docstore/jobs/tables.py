@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
-from docstore.documents import Document, translated, utc_now
+from docstore.documents import Document, server_now, translated, utc_now
 from docstore.errors import SettingsError
-from docstore.jobs.clock import server_now
 from docstore.jobs.tickets import JobTicket
 
 J = TypeVar("J", bound=Document)
@@ -92,7 +91,7 @@ class QueueTables(Generic[J]):
             running = await self._jobs.find({"status": RUNNING}, fields).sort(order).limit(500).to_list()
             if not running:
                 return []
-            now = await server_now(self._jobs)
+            now = await server_now(self._model)
             ids = [self._ticket(row["_id"]) for row in running]
             tickets = {row["_id"]: row async for row in self._tickets.find({"_id": {"$in": ids}})}
         return [row for row in running if self._is_abandoned(row, tickets.get(self._ticket(row["_id"])), now)]

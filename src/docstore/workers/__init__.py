@@ -8,8 +8,10 @@ from docstore.workers.cache import CacheWorker
 from docstore.workers.consuming import Consumer, ConsumerHealth, ConsumerRunner, run_consumer
 from docstore.workers.crawler import CrawlerWorker
 from docstore.workers.dead_letters import DeadLetter
+from docstore.workers.identity import IdentityState, IdentityWorker
 from docstore.workers.messages import BatchWorker, Message, Worker
 from docstore.workers.newsletter import NewsletterWorker, recipients_of
+from docstore.workers.publishing import PublishingWorker
 from docstore.workers.ratings import RatingChanged, RatingsWorker
 from docstore.workers.relay import RelayWorker
 from docstore.workers.search import SearchWorker
@@ -22,8 +24,11 @@ __all__ = [
     "ConsumerRunner",
     "CrawlerWorker",
     "DeadLetter",
+    "IdentityState",
+    "IdentityWorker",
     "Message",
     "NewsletterWorker",
+    "PublishingWorker",
     "RatingChanged",
     "RatingsWorker",
     "RelayWorker",

@@ -16,8 +16,10 @@ from docstore.settings import Settings
 from docstore.workers.cache import CacheWorker
 from docstore.workers.consuming import Consumer
 from docstore.workers.crawler import CrawlerWorker
+from docstore.workers.identity import IdentityWorker
 from docstore.workers.messages import Worker
 from docstore.workers.newsletter import NewsletterWorker
+from docstore.workers.publishing import PublishingWorker
 from docstore.workers.ratings import RatingsWorker
 from docstore.workers.relay import RelayWorker
 from docstore.workers.search import SearchWorker
@@ -84,14 +86,24 @@ async def _cache(resources: Resources, metrics: Metrics) -> AnyWorker:
     return CacheWorker(resources.cached_documents)
 
 
+async def _publisher(resources: Resources, metrics: Metrics) -> AnyWorker:
+    return PublishingWorker(metrics=metrics)
+
+
+async def _identity(resources: Resources, metrics: Metrics) -> AnyWorker:
+    return IdentityWorker()
+
+
 async def _crawler(resources: Resources, metrics: Metrics) -> AnyWorker:
     return CrawlerWorker(metrics=metrics)
 
 
 _KINDS: Final = (
     WorkerKind("relay", "publishes the outbox to Kafka", _relay),
+    WorkerKind("publisher", "publishes scheduled posts when they are due", _publisher),
     WorkerKind("newsletter", "writes the deliveries of published newsletters", _newsletter),
     WorkerKind("ratings", "recomputes the ratings of accounts after reviews", _ratings),
+    WorkerKind("identity", "lets users follow the identity provider", _identity),
     WorkerKind("search", "keeps the search engine up to date", _search),
     WorkerKind("cache", "drops cached documents that were changed", _cache),
     WorkerKind("crawler", "fetches the pages of crawler jobs", _crawler),
