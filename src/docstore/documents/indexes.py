@@ -180,7 +180,7 @@ def _leading(model: type[BaseModel], declared: Index) -> str:
 
 
 def _beanies(model: type[BaseModel]) -> Iterator[Index]:
-    for attribute, info in model.model_fields.items():
+    for attribute, info in getattr(model, "model_fields", {}).items():  # a union has none
         marked = get_index_attributes(info)
         if marked is not None:
             way, options = marked

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from bson import json_util
+
 from docstore.schema.specs import IN_PLACE, IndexSpec
 
 BESIDE: Final = "__new"
@@ -14,6 +16,9 @@ BESIDE: Final = "__new"
 
 SMALL: Final = 100_000
 """Documents up to which an index is dropped and built again under its name: that takes a moment."""
+
+
+_LONGEST_VALUE: Final = 60
 
 
 class IndexAction(StrEnum):
@@ -254,7 +259,10 @@ def keys_told(spec: IndexSpec) -> str:
 def _value(value: Any) -> str:
     if value is None:
         return "none"
-    return "other" if isinstance(value, Mapping) else str(value)
+    if isinstance(value, Mapping):
+        text = json_util.dumps(value, json_options=json_util.RELAXED_JSON_OPTIONS, ensure_ascii=False)
+        return text if len(text) <= _LONGEST_VALUE else f"on {', '.join(value)}"
+    return str(value)
 
 
 _HOW: Final = {
