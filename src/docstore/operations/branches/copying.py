@@ -43,6 +43,9 @@ async def copy_whole(source: Database, target: Database, spec: CollectionSpec, *
         with translated(spec.name):
             batches: Any = source[spec.name].find_raw_batches({}, batch_size=_READ)
             await insert_raw(target, spec.name, batches)
+    elif spec.name not in await target.list_collection_names():
+        # Not every server makes a collection of nothing.
+        await create_empty(target, spec.name, spec)
     if await read_options(target, spec.name) != dict(spec.options):
         await set_validator(target, spec.name, spec)
     await build_indexes(target, spec.name, spec)

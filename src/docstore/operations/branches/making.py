@@ -99,7 +99,7 @@ async def create_branch(
         await registry.drop(old)
     expires = None if options.expires_in is None else now + options.expires_in
     branch = Branch(name, base, now, expires, options.sample, ready=False)
-    await registry.mark(branch)
+    await _claimed(registry, branch)
     try:
         documents = await _copied(source, target, catalog, options, models, on_progress or _ignore)
         await registry.confirm(branch)
@@ -137,6 +137,18 @@ async def prune_branches(
         if not dry_run:
             await registry.drop(branch)
     return tuple(each.name for each in doomed)
+
+
+async def _claimed(registry: Registry, branch: Branch) -> None:
+    """Mark the branch as ours; cancelled meanwhile, the mark that may have been set is taken away again."""
+    marking = asyncio.create_task(registry.mark(branch))
+    try:
+        await asyncio.shield(marking)
+    except asyncio.CancelledError:
+        await asyncio.wait([marking])
+        if marking.exception() is None:
+            await asyncio.shield(registry.drop(branch))
+        raise
 
 
 def _is_doomed(branch: Branch, now: datetime) -> bool:
