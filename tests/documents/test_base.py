@@ -20,7 +20,6 @@ from docstore.documents import (
     StrList,
     SystemDocument,
     UtcDateTime,
-    bind,
     unique,
     utc_now,
 )
@@ -30,7 +29,6 @@ from docstore.errors import (
     DocstoreError,
     NotBound,
     NotFound,
-    SettingsError,
     StaleDocument,
     UniqueViolation,
     ValidationFailed,
@@ -123,6 +121,8 @@ class Unbound(Document):
 
 
 class Cached(Document):
+    title: str = ""
+
     class Settings:
         use_cache = True
 
@@ -179,9 +179,14 @@ async def test_an_unbound_models_queries_say_so() -> None:
             await call()
 
 
-async def test_beanies_query_cache_is_refused(database: Any) -> None:
-    with pytest.raises(SettingsError):
-        await bind(database, [Cached])
+async def test_beanies_query_cache_is_off(bind_models: Any, caplog: pytest.LogCaptureFixture) -> None:
+    Cached.Settings.use_cache = True
+    await bind_models(Cached)
+    document = await Cached(title="a").insert()
+    assert [each.id for each in await Cached.find(Cached.title == "a").to_list()] == [document.id]
+    await document.delete()
+    assert await Cached.find(Cached.title == "a").to_list() == []
+    assert "Cached.Settings.use_cache is off" in caplog.text
 
 
 async def test_every_model_has_a_guarded_collection(raw: Any) -> None:

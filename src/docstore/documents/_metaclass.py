@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import beanie
+from beanie import Document as BeanieDocument
 from beanie.odm.fields import ExpressionField
 
 if TYPE_CHECKING:  # named, because a metaclass of unknown type would make every attribute of every model unknown
     from pydantic._internal._model_construction import ModelMetaclass as _BeanieMeta
 else:
-    _BeanieMeta = type(beanie.Document)
+    _BeanieMeta = type(BeanieDocument)
 
 
 class DocumentMeta(_BeanieMeta):

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 
-import beanie
+from beanie import Document as BeanieDocument
 from beanie.exceptions import NotSupported
 from beanie.odm.actions import ActionDirections, ActionRegistry, EventTypes, wrap_with_actions
 from beanie.odm.bulk import BulkWriter
@@ -23,7 +23,7 @@ from pymongo.results import DeleteResult, InsertManyResult
 from docstore.documents._metaclass import DocumentMeta
 from docstore.documents.changes import Change, DocumentChanged
 from docstore.documents.codec import LATE, codec_of, filled, is_plain
-from docstore.documents.driver_errors import translated
+from docstore.documents.driver_errors import UnboundModel, translated
 from docstore.documents.events import Event
 from docstore.documents.fields import UtcDateTime, is_stored, utc_now
 from docstore.documents.filters.compiling import CompiledFilter
@@ -68,6 +68,10 @@ if TYPE_CHECKING:
 
 Session = AsyncClientSession | None
 
+_OWN_ATTRIBUTES: Final = frozenset(
+    {"id", "created_at", "updated_at", "deleted_at", "is_deleted", "deleted_by", "deletion_id"}
+)
+
 
 def storage_name(attribute: str) -> str:
     """The stored field name of an attribute: camelCase, but for what MongoDB and Beanie name themselves."""
@@ -76,8 +80,13 @@ def storage_name(attribute: str) -> str:
     return attribute if attribute == "revision_id" else to_camel(attribute)
 
 
+def as_declared(attribute: str) -> str:
+    """As `storage_name`, but a model's own fields are stored under the names they are declared with, as in Beanie."""
+    return storage_name(attribute) if attribute in _OWN_ATTRIBUTES else attribute
+
+
 def _not_bound(model: type) -> NotBound:
-    return NotBound(
+    return UnboundModel(
         f"{model.__name__} is not bound to a database.",
         hint="Open a Store first: async with Store.from_env(models=(*ALL, Mine)) as store: ...",
         collection=model.__name__,
@@ -89,7 +98,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
     return TypeAdapter(annotation)
 
 
-class StoredDocument(beanie.Document, metaclass=DocumentMeta):
+class StoredDocument(BeanieDocument, metaclass=DocumentMeta):
     """What every document has: the gate, the stamps, camelCase storage, tolerance for what older services wrote.
 
     Use `Document`. This class is the common part of it and `SystemDocument`.
@@ -568,7 +577,7 @@ class StoredDocument(beanie.Document, metaclass=DocumentMeta):
         revalidate(self, stored=self.id is not None)
         self._stamp_new()
         with translated(type(self).__name__):
-            below_its_decorators: Any = inspect.unwrap(beanie.Document.save)
+            below_its_decorators: Any = inspect.unwrap(BeanieDocument.save)
             saved: Self = await below_its_decorators(
                 self, session=session, link_rule=link_rule, ignore_revision=ignore_revision, **options
             )

@@ -1,10 +1,13 @@
 """Binding models to a database: Beanie's initialisation, on guarded handles."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-import beanie
+from beanie import Document as BeanieDocument
+from beanie import View
+from beanie import init_beanie as bind_as_beanie
 from beanie.odm.queries.find import FindMany
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import CollectionInvalid
@@ -21,7 +24,8 @@ from docstore.documents.integrity import BoundReferences, CollectionKeeper, Dele
 from docstore.documents.queries import FindManyStock, FindOneStock
 from docstore.documents.transactions import use_client
 from docstore.documents.triggers import check_triggers, trigger_hook
-from docstore.errors import SettingsError
+
+_log = logging.getLogger("docstore.binding")
 
 
 async def bind(
@@ -49,14 +53,13 @@ async def bind(
         The guarded database.
 
     Raises:
-        SettingsError: a model asks for Beanie's query cache, which would keep deleted documents; a reference that
-            cannot be null has the rule SET_NULL; two triggers have the same name.
+        SettingsError: a reference that cannot be null has the rule SET_NULL; two triggers have the same name.
     """
     audited = [model for model in models if audit and getattr(model, "audited", False)]
     if audited:
         models = (*models, *(each for each in AUDIT_MODELS if each not in models))
     for model in models:
-        _check(model)
+        _no_cache(model)
         _adjust(model)
     check_triggers(models)
     if DeletionStep not in models:
@@ -64,17 +67,17 @@ async def bind(
     by_name = {model.__name__: model for model in models}
     registry = GuardRegistry(database.name, by_name, cursor_key or None, strict_filters=strict_filters)
     guarded = GuardedDatabase(database, registry)
-    await beanie.init_beanie(database=guarded, document_models=list(models), skip_indexes=True)
+    await bind_as_beanie(database=guarded, document_models=list(models), skip_indexes=True)
     for model in models:
         refuse_none_as_id(model)
-    documents = [model for model in models if issubclass(model, beanie.Document)]
+    documents = [model for model in models if issubclass(model, BeanieDocument)]
     auditors = _auditors(audited)
     for model in documents:
         if not _inherits_collection(model, documents):
             registry.register(model.get_collection_name(), _policy(model, auditors))
     _keep_references(database, registry, documents)
     for model in models:
-        if issubclass(model, beanie.View):
+        if issubclass(model, View):
             await _renew_view(guarded, model)
     if audited:
         await _create_missing(database, [model.get_collection_name() for model in AUDIT_MODELS])
@@ -171,10 +174,9 @@ def _announcer(model: type[StoredDocument]) -> Hook:
     return announce
 
 
-def _check(model: type[Any]) -> None:
+def _no_cache(model: type[Any]) -> None:
+    # Beanie's query cache answers with what was deleted meanwhile.
     settings = getattr(model, "Settings", None)
     if getattr(settings, "use_cache", False):
-        raise SettingsError(
-            f"{model.__name__}.Settings.use_cache keeps query results in memory, deleted documents among them.",
-            hint="Remove it, and use docstore's cache.",
-        )
+        _log.warning("%s.Settings.use_cache is off: it would answer with deleted documents.", model.__name__)
+        settings.use_cache = False  # type: ignore[union-attr]  # it has the attribute

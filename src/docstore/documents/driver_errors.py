@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from beanie.exceptions import DocumentNotFound, RevisionIdWasChanged
+from beanie.exceptions import CollectionWasNotInitialized, DocumentNotFound, RevisionIdWasChanged
 from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
@@ -17,7 +17,9 @@ from pymongo.errors import (
 )
 
 from docstore.errors import (
+    DeletedDocument,
     DocstoreError,
+    NotBound,
     NotFound,
     OperationTimeout,
     ServerUnavailable,
@@ -34,6 +36,49 @@ _INDEX_IN_MESSAGE: Final = re.compile(r"index: (\S+)")
 
 class MissingDocument(NotFound, DocumentNotFound):
     """NotFound, also for code that catches Beanie's DocumentNotFound."""
+
+
+class MissingInTrash(DeletedDocument, DocumentNotFound):
+    """DeletedDocument, also for code that catches Beanie's DocumentNotFound."""
+
+
+class StaleRevision(StaleDocument, RevisionIdWasChanged):
+    """StaleDocument, also for code that catches Beanie's RevisionIdWasChanged."""
+
+
+class UnboundModel(NotBound, CollectionWasNotInitialized):
+    """NotBound, also for code that catches Beanie's CollectionWasNotInitialized."""
+
+
+class _WithDetails:
+    """What PyMongo's errors of writes tell, beside docstore's words."""
+
+    __cause__: BaseException | None
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """The server's answer, from the cause."""
+        details: Mapping[str, Any] | None = getattr(self.__cause__, "details", None)
+        return details or {}
+
+    def has_error_label(self, label: str) -> bool:
+        """Whether the cause has a label, as PyMongo's errors tell it."""
+        return isinstance(self.__cause__, PyMongoError) and self.__cause__.has_error_label(label)
+
+
+class TakenValue(_WithDetails, UniqueViolation, DuplicateKeyError):  # type: ignore[misc]  # `code` is docstore's
+    """UniqueViolation, also for code that catches PyMongo's DuplicateKeyError."""
+
+
+class TakenValues(_WithDetails, UniqueViolation, BulkWriteError):  # type: ignore[misc]  # `code` is docstore's
+    """UniqueViolation in a command of many writes, also for code that catches PyMongo's BulkWriteError."""
+
+    def __init__(self, message: str, **told: Any) -> None:
+        # BulkWriteError takes the server's answer for its message; here the cause has it.
+        Exception.__init__(self, message)
+        self.message = message
+        for name in ("hint", "collection", "field", "value_type"):
+            setattr(self, name, told.get(name))
 
 
 class translated:  # noqa: N801 - reads as a word of the language: with translated("Post")
@@ -81,13 +126,13 @@ def _duplicate_details(error: BaseException | None) -> Mapping[str, Any] | None:
 
 def _told(error: BaseException, collection: str) -> DocstoreError | None:
     if isinstance(error, RevisionIdWasChanged):
-        return StaleDocument(
+        return StaleRevision(
             f"the {collection} changed since it was read.",
             hint="Read it again and repeat.",
             collection=collection,
         )
     if isinstance(error, DocumentNotFound):
-        return NotFound(f"no living {collection} matches.", collection=collection)
+        return MissingDocument(f"no living {collection} matches.", collection=collection)
     return _told_of_driver(error, collection) if isinstance(error, PyMongoError) else None
 
 
@@ -95,7 +140,8 @@ def _told_of_driver(error: PyMongoError, collection: str) -> DocstoreError | Non
     if _duplicate_details(error) is not None:
         names = duplicate_fields(error)
         fields = " and ".join(names) or "a unique index"
-        return UniqueViolation(
+        kind = TakenValues if isinstance(error, BulkWriteError) else TakenValue
+        return kind(
             f"a living {collection} already has this {fields}.",
             hint="Choose another value, or change the document that has it.",
             collection=collection,

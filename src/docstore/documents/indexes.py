@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from docstore.documents.filters.annotations import bare, members
+from docstore.documents.filters.compiling import compile_key
 from docstore.documents.filters.paths import resolve
 from docstore.documents.references import references_of
 from docstore.errors import SettingsError, UnknownField
@@ -184,9 +185,49 @@ def _beanies(model: type[BaseModel]) -> Iterator[Index]:
         marked = get_index_attributes(info)
         if marked is not None:
             way, options = marked
-            yield GivenIndex.of(IndexModel([(info.alias or attribute, way)], **options))
-    for each in getattr(getattr(model, "Settings", None), "indexes", ()):
-        yield GivenIndex.of(each if isinstance(each, IndexModel) else IndexModel(each))
+            yield GivenIndex.of(_of_living(model, IndexModel([(info.alias or attribute, way)], **options)))
+    for each in _in_settings(model):
+        yield GivenIndex.of(_of_living(model, _on_stored(model, each)))
+
+
+def _in_settings(model: type[BaseModel]) -> list[IndexModel]:
+    """What `Settings.indexes` holds; with `merge_indexes` that of the parents too, the same name replaced."""
+    settings = getattr(model, "Settings", None)
+    classes = [model, *model.__mro__[1:]] if getattr(settings, "merge_indexes", False) else [model]
+    merged: dict[str, IndexModel] = {}
+    for each in reversed(classes):
+        for given in getattr(getattr(each, "Settings", None), "indexes", ()):
+            declared = given if isinstance(given, IndexModel) else IndexModel(given)
+            merged[_on_what(declared)] = declared
+    return list(merged.values())
+
+
+def _on_what(declared: IndexModel) -> str:
+    return ",".join(declared.document["key"])
+
+
+def _on_stored(model: type[BaseModel], declared: IndexModel) -> IndexModel:
+    """The index with stored names for attributes, as they are written in Beanie where the two are the same."""
+    options = dict(declared.document)
+    keys = list(options.pop("key").items())
+    stored = [(compile_key(model, name, strict=False), way) for name, way in keys]
+    if stored == keys:
+        return declared
+    if options["name"] == IndexModel(keys).document["name"]:
+        del options["name"]
+    return IndexModel(stored, **options)
+
+
+def _of_living(model: type[BaseModel], declared: IndexModel) -> IndexModel:
+    """A unique index narrowed to the living, where a delete only marks; one that is partial already as it is."""
+    options = dict(declared.document)
+    keys = list(options.pop("key").items())
+    if not getattr(model, "soft_delete", False) or not options.get("unique") or "partialFilterExpression" in options:
+        return declared
+    partial = {**LIVING_KEYS, **_living_statuses(model)}
+    if options.pop("sparse", False):  # the server takes only one of the two
+        partial |= {name: {"$exists": True} for name, _ in keys}
+    return IndexModel(keys, **options, partialFilterExpression=partial)
 
 
 def _key(model: type[BaseModel], attribute: str) -> tuple[str, int | str]:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import SchemaValidator
 from pydantic_core.core_schema import CoreConfig
 
-from docstore.documents.codec import BAIL, codec_of, judging_validator
+from docstore.documents.codec import BAIL, codec_of, judging_validator, unchanged
 from docstore.documents.fields import utc_now
 from docstore.documents.hydration import lenient_schema
 from docstore.documents.lazy import parse_now
@@ -120,8 +120,11 @@ def revalidate(document: "StoredDocument", *, stored: bool) -> None:
         ValidationFailed: names the fields, what is wrong and the types of the values.
     """
     parse_now(document)
-    known_by = document.__dict__.get("id")
-    document.__dict__.update(checked(document, document.__dict__, lenient=stored).__dict__)
+    known_by, revision = document.__dict__.get("id"), document.__dict__.get("revision_id")
+    values = {name: value for name, value in document.__dict__.items() if name != "revision_id"}
+    judged = checked(document, values, lenient=stored).__dict__
+    document.__dict__.update({name: value for name, value in judged.items() if not unchanged(values.get(name), value)})
+    document.__dict__["revision_id"] = revision  # Beanie's own: a wrong one is a stale document, not an invalid one
     if stored:  # an old id of text is the document's id; parsed, it would be another's
         document.__dict__["id"] = known_by
 

@@ -6,9 +6,20 @@ encoder, so that values and errors are always theirs. Owns neither leniency (`hy
 
 from docstore.documents.codec.compiled import Codec, codec_of, is_plain
 from docstore.documents.codec.generation import BAIL
-from docstore.documents.codec.judging import judging_validator
+from docstore.documents.codec.judging import judging_validator, unchanged
 from docstore.documents.codec.kinds import beanie_id
 from docstore.documents.codec.late import LATE, filled
 from docstore.documents.codec.plain import encode_value
 
-__all__ = ["BAIL", "LATE", "Codec", "beanie_id", "codec_of", "encode_value", "filled", "is_plain", "judging_validator"]
+__all__ = [
+    "BAIL",
+    "LATE",
+    "Codec",
+    "beanie_id",
+    "codec_of",
+    "encode_value",
+    "filled",
+    "is_plain",
+    "judging_validator",
+    "unchanged",
+]

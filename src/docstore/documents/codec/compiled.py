@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-import beanie
+from beanie import Document as BeanieDocument
 from beanie.odm.actions import ActionRegistry
 from beanie.odm.interfaces.detector import ModelType
 from beanie.odm.settings.document import DocumentSettings
@@ -140,7 +140,7 @@ def _decides_alone(model: Any) -> bool:
 
 
 def _is_written_plainly(model: Any) -> bool:
-    if not issubclass(model, beanie.Document) or model.__iter__ is not BaseModel.__iter__:
+    if not issubclass(model, BeanieDocument) or model.__iter__ is not BaseModel.__iter__:
         return False
     settings = vars(model).get("_document_settings")
     return (
@@ -161,7 +161,7 @@ def _writes_plainly(model: Any) -> bool:
         and not settings.use_revision
         and not settings.validate_on_save
         and not model._link_fields
-        and model.validate_self is beanie.Document.validate_self
+        and model.validate_self is BeanieDocument.validate_self
     )
 
 

@@ -2,9 +2,12 @@
 
 from typing import Any
 
-import beanie
+from beanie import Document as BeanieDocument
+from pydantic import BaseModel
 from pydantic_core import SchemaValidator
 from pydantic_core.core_schema import CoreConfig
+
+from docstore.documents.codec.plain import AS_THEY_ARE
 
 
 def judging_validator(schema: Any, config: CoreConfig) -> SchemaValidator:
@@ -22,6 +25,21 @@ def _look_inside(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     looked = {key: _look_inside(each) if key != "serialization" else each for key, each in schema.items()}
-    if schema.get("type") == "model" and not issubclass(schema["cls"], beanie.Document):
+    if schema.get("type") == "model" and not issubclass(schema["cls"], BeanieDocument):
         looked["revalidate_instances"] = "always"
     return looked
+
+
+def unchanged(given: Any, judged: Any) -> bool:
+    """Whether validation left a value as it was; the caller's own object is kept then, with what is private in it."""
+    if type(given) is not type(judged):
+        return False
+    if isinstance(given, BaseModel):
+        return unchanged(given.__dict__, judged.__dict__) and unchanged(
+            given.__pydantic_extra__, judged.__pydantic_extra__
+        )
+    if isinstance(given, dict):
+        return given.keys() == judged.keys() and all(unchanged(given[key], judged[key]) for key in given)
+    if isinstance(given, list | tuple):
+        return len(given) == len(judged) and all(map(unchanged, given, judged))
+    return given is judged or (type(given) in AS_THEY_ARE and bool(given == judged))

@@ -50,7 +50,18 @@ def compile_key(model: type[BaseModel], name: str, *, strict: bool = True) -> st
     except UnknownField:
         if strict:
             raise
-        return str.__str__(name)
+        return _as_far_as_known(model, str.__str__(name))
+
+
+def _as_far_as_known(model: type[BaseModel], path: str) -> str:
+    """A path into what the model does not know, with the stored names of what it does know."""
+    head, dot, tail = path.rpartition(".")
+    if not dot:
+        return path
+    try:
+        return f"{resolve(model, head).stored}.{tail}"
+    except UnknownField:
+        return f"{_as_far_as_known(model, head)}.{tail}"
 
 
 class Compiler:
@@ -84,7 +95,7 @@ class Compiler:
             # What is not in the table is the application's own operator: its author vouches for it.
             return compile_typed(self, given) if compile_typed else given.query
         if isinstance(given, Mapping):
-            return self._plain(given) if self._strict else given
+            return self._plain(given) if self._strict else self._renamed(given)
         raise UnsafeFilter(
             f"a filter on {self.model.__name__} is an expression or a dict, not {type(given).__name__}.",
             hint=f"Write {self.model.__name__}.field == value; join conditions with commas or And(...).",
@@ -151,6 +162,24 @@ class Compiler:
             # An ExpressionField knows whether it crosses a Link, and Beanie still asks it.
             compiled[key if name == stored else stored] = self.under_field(path, value)
         return compiled
+
+    def _renamed(self, given: Mapping[Any, Any]) -> Mapping[Any, Any]:
+        """A plain filter with stored names for attributes, else as written."""
+        renamed: dict[Any, Any] = {}
+        for key, value in given.items():
+            name = str.__str__(key) if isinstance(key, str) else key
+            if name in _LOGICAL and isinstance(value, list | tuple):
+                renamed[name] = [self.compile(each) if isinstance(each, Mapping) else each for each in value]
+            elif isinstance(name, str) and not name.startswith("$"):
+                path = self.path(name)
+                stored = self.key(path) if path is not None else compile_key(self.model, name, strict=False)
+                kept = key if name == stored else stored
+                if stored in map(str, renamed):
+                    return given  # the same field by both its names: the two conditions cannot share one key
+                renamed[kept] = value
+            else:
+                renamed[key] = value
+        return renamed
 
     def _on_top(self, name: str, value: Any) -> Any:
         if name in _LOGICAL and isinstance(value, list | tuple) and value:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from docstore.documents.driver_errors import translated
 from docstore.documents.filters.compiling import CompiledFilter, compile_filter, compile_key
 from docstore.documents.filters.trusted import TrustedName
-from docstore.documents.filters.updates import compile_update
+from docstore.documents.filters.updates import compile_update, rename_fields
 
 
 def is_strict(document_model: Any) -> bool:
@@ -55,9 +55,9 @@ class JudgedUpdate(_Awaited):
 
         @update_expressions.setter
         def update_expressions(self, given: Sequence[Any]) -> None:
-            if given and is_strict(self.document_model):
-                model = model_of(self.document_model)
-                given = [compile_update(model, each) for each in given]
+            if given:
+                model, strict = model_of(self.document_model), is_strict(self.document_model)
+                given = [compile_update(model, each) if strict else rename_fields(model, each) for each in given]
             self._update_expressions = list(given)
 
 

@@ -72,6 +72,19 @@ def compile_update(model: type[BaseModel], given: Any) -> Any:
     return CompiledUpdate({operator: _fields(model, str(operator), fields) for operator, fields in written.items()})
 
 
+def rename_fields(model: type[BaseModel], given: Any) -> Any:
+    """One argument of an update method, not judged, with stored names for attributes."""
+    if isinstance(given, TrustedFilter | CompiledUpdate) or not isinstance(given, Mapping | BaseUpdateOperator):
+        return given
+    written = given.query if isinstance(given, BaseUpdateOperator) else given
+    return {
+        operator: {compile_key(model, name, strict=False): value for name, value in fields.items()}
+        if isinstance(fields, Mapping) and str(operator).startswith("$")
+        else fields
+        for operator, fields in written.items()
+    }
+
+
 def _fields(model: type[BaseModel], operator: str, fields: Any) -> Any:
     if operator == "$pull" and isinstance(fields, BaseFindOperator):
         return Compiler(model, strict=True).compile(fields)

@@ -24,6 +24,10 @@ _HARMLESS: Final = frozenset({type(None), bool, int, float, str, datetime, Objec
 _TRASH_MARKS: Final = MARKS - {"deletedBy"}
 
 
+class UnknownOption(RefusedOperation, TypeError):
+    """RefusedOperation of a keyword argument, also for code that expects PyMongo's TypeError."""
+
+
 def narrow(filter: Mapping[str, Any] | None, scope: Scope, collection: str) -> dict[str, Any]:
     """The filter of documents that the caller asked for and that are in scope.
 
@@ -119,7 +123,7 @@ def refuse_unknown_options(given: Mapping[str, Any], named: Sequence[str] = ()) 
     """
     for name in given:
         if name not in named and name not in _COMMAND_OPTIONS:
-            raise RefusedOperation(
+            raise UnknownOption(
                 f"{name!r} is no option of this call: it would be written into the command itself.",
                 hint="Say it in the filter, the update or the pipeline.",
                 field=name,

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from docstore.documents.driver_errors import MissingDocument, MissingInTrash, StaleRevision
 from docstore.documents.guard.predicate import Scope, is_deleted_document
 from docstore.documents.guard.versions import VERSION
 from docstore.documents.transactions import Session
-from docstore.errors import DeletedDocument, DocumentError, NotFound, StaleDocument
+from docstore.errors import DocumentError, StaleDocument
 
 if TYPE_CHECKING:
     from docstore.documents.base import StoredDocument
@@ -16,13 +17,13 @@ async def why_missing(document: "StoredDocument", session: Session) -> DocumentE
     """The error that says why no living document has this id."""
     name = type(document).__name__
     if document.id is None:
-        return NotFound(f"this {name} was never saved.", hint="insert() it first.", collection=name)
+        return MissingDocument(f"this {name} was never saved.", hint="insert() it first.", collection=name)
     everything = type(document).get_pymongo_collection().in_scope(Scope.ALL)
     stored = await everything.find_one({"_id": document.id}, session=session)
     if stored is None:
-        return NotFound(f"there is no {name} {document.id}.", collection=name)
+        return MissingDocument(f"there is no {name} {document.id}.", collection=name)
     if is_deleted_document(stored):
-        return DeletedDocument(f"{name} {document.id} is deleted.", hint="restore() it first.", collection=name)
+        return MissingInTrash(f"{name} {document.id} is deleted.", hint="restore() it first.", collection=name)
     return stale(document, stored)
 
 
@@ -32,7 +33,7 @@ def stale(document: "StoredDocument", stored: Mapping[str, Any] | None = None) -
     versions = ""
     if model.versioned and stored is not None:
         versions = f": this is version {document.version}, the database has version {stored.get(VERSION) or 0}"
-    return StaleDocument(
+    return StaleRevision(
         f"the {model.__name__} changed since it was read{versions}.",
         hint="Read it again and repeat.",
         collection=model.__name__,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from docstore.documents.codec.generation import BAIL, Lines, Source
+from docstore.documents.codec.judging import unchanged
 from docstore.documents.codec.kinds.shape import Shape, through
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ class CheckedShape(Shape):
 
         def settled(present: Any) -> Any:
             try:
-                return judge(present, by_alias=False, by_name=True)
+                judged = judge(present, by_alias=False, by_name=True)
+                return present if unchanged(present, judged) else judged
             except Exception:  # as above
                 return BAIL
 
