@@ -128,6 +128,10 @@ class Settings(BaseSettings):
     kafka_topic_prefix: str = ""
     kafka_request_timeout_s: float = Field(30.0, gt=0)
 
+    smtp_url: SecretStr | None = None
+    newsletter_from: str = "newsletter@localhost"
+    newsletter_unsubscribe_url: str | None = None
+
     algolia_app_id: str | None = None
     algolia_write_api_key: SecretStr | None = None
     algolia_search_api_key: SecretStr | None = None

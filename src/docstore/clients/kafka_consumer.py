@@ -85,5 +85,6 @@ def make_kafka_consumer(
         rebalance_timeout_ms=30_000,
         **connection_options(settings),
     )
-    consumer.subscribe([prefix + topic for topic in topics], listener=Listener())
+    if topics:  # without any it asks the brokers, and reads nothing
+        consumer.subscribe([prefix + topic for topic in topics], listener=Listener())
     return consumer

@@ -8,6 +8,7 @@ from docstore.workers.cache import CacheWorker
 from docstore.workers.consuming import Consumer, ConsumerHealth, ConsumerRunner, run_consumer
 from docstore.workers.crawler import CrawlerWorker
 from docstore.workers.dead_letters import DeadLetter
+from docstore.workers.deliveries import DeliveriesWorker, Delivery, DeliveryKind, apply_deliveries
 from docstore.workers.identity import IdentityState, IdentityWorker
 from docstore.workers.messages import BatchWorker, Message, Worker
 from docstore.workers.newsletter import NewsletterWorker, recipients_of
@@ -15,6 +16,7 @@ from docstore.workers.publishing import PublishingWorker
 from docstore.workers.ratings import RatingChanged, RatingsWorker
 from docstore.workers.relay import RelayWorker
 from docstore.workers.search import SearchWorker
+from docstore.workers.sending import SenderWorker
 
 __all__ = [
     "BatchWorker",
@@ -24,6 +26,9 @@ __all__ = [
     "ConsumerRunner",
     "CrawlerWorker",
     "DeadLetter",
+    "DeliveriesWorker",
+    "Delivery",
+    "DeliveryKind",
     "IdentityState",
     "IdentityWorker",
     "Message",
@@ -33,7 +38,9 @@ __all__ = [
     "RatingsWorker",
     "RelayWorker",
     "SearchWorker",
+    "SenderWorker",
     "Worker",
+    "apply_deliveries",
     "recipients_of",
     "run_consumer",
 ]

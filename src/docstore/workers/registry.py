@@ -10,12 +10,14 @@ from typing import Final, Protocol
 
 from docstore.cache import CachedDocuments
 from docstore.clients.kafka_consumer import PartitionListener
+from docstore.clients.mail import make_mail_provider
 from docstore.clients.metrics import Metrics
 from docstore.clients.protocols import KeyValue, Publisher, SearchIndex
 from docstore.settings import Settings
 from docstore.workers.cache import CacheWorker
 from docstore.workers.consuming import Consumer
 from docstore.workers.crawler import CrawlerWorker
+from docstore.workers.deliveries import DeliveriesWorker
 from docstore.workers.identity import IdentityWorker
 from docstore.workers.messages import Worker
 from docstore.workers.newsletter import NewsletterWorker
@@ -23,6 +25,7 @@ from docstore.workers.publishing import PublishingWorker
 from docstore.workers.ratings import RatingsWorker
 from docstore.workers.relay import RelayWorker
 from docstore.workers.search import SearchWorker
+from docstore.workers.sending import SenderWorker
 
 
 class Resources(Protocol):
@@ -70,7 +73,16 @@ async def _relay(resources: Resources, metrics: Metrics) -> AnyWorker:
 
 
 async def _newsletter(resources: Resources, metrics: Metrics) -> AnyWorker:
-    return NewsletterWorker()
+    return NewsletterWorker(from_email=resources.settings.newsletter_from)
+
+
+async def _sender(resources: Resources, metrics: Metrics) -> AnyWorker:
+    settings = resources.settings
+    return SenderWorker(make_mail_provider(settings), unsubscribe_url=settings.newsletter_unsubscribe_url)
+
+
+async def _deliveries(resources: Resources, metrics: Metrics) -> AnyWorker:
+    return DeliveriesWorker()
 
 
 async def _ratings(resources: Resources, metrics: Metrics) -> AnyWorker:
@@ -102,6 +114,8 @@ _KINDS: Final = (
     WorkerKind("relay", "publishes the outbox to Kafka", _relay),
     WorkerKind("publisher", "publishes scheduled posts when they are due", _publisher),
     WorkerKind("newsletter", "writes the deliveries of published newsletters", _newsletter),
+    WorkerKind("sender", "hands newsletters to the mail provider", _sender),
+    WorkerKind("deliveries", "lets records follow what the mail provider reports", _deliveries),
     WorkerKind("ratings", "recomputes the ratings of accounts after reviews", _ratings),
     WorkerKind("identity", "lets users follow the identity provider", _identity),
     WorkerKind("search", "keeps the search engine up to date", _search),
