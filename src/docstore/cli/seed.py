@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,10 +21,21 @@ if TYPE_CHECKING:
 
 def seed(
     context: typer.Context,
-    scale: Annotated[int, typer.Option(min=0, help="So many thousand further posts, with tags.", metavar="N")] = 0,
+    scale: Annotated[
+        int, typer.Option(min=0, help="A load of so many thousand posts, and what belongs to them.", metavar="N")
+    ] = 0,
     only: Annotated[
         str, typer.Option(help="These collections and those they refer to, such as Post,Tag.", metavar="NAMES")
     ] = "",
+    rng_seed: Annotated[int, typer.Option("--seed", help="Another number gives other content.")] = 7,
+    today: Annotated[
+        datetime | None,
+        typer.Option(help="The day that dates are relative to; today when left out.", formats=["%Y-%m-%d"]),
+    ] = None,
+    parallel: Annotated[int, typer.Option(help="Batches of the load under way at once.", min=1, max=64)] = 4,
+    announce: Annotated[
+        bool, typer.Option("--announce", help="Write the load with its events and audit entries, which takes longer.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Seed a production database, too.")] = False,
     json: JsonFlag = False,
 ) -> None:
@@ -42,7 +54,16 @@ def seed(
                 "documents.",
                 hint="If that is what you want, add --yes.",
             )
-        report, database = await _seed(invocation, settings, scale, names)
+        report, database = await _seed(
+            invocation,
+            settings,
+            scale=scale,
+            only=names,
+            rng_seed=rng_seed,
+            today=today.date() if today is not None else None,
+            parallel=parallel,
+            announce=announce,
+        )
         invocation.out.print(
             table(
                 "collection", "documents", rows=((n, f"{c:,}") for n, c in report.counts.items()), right=["documents"]
@@ -66,7 +87,7 @@ def seed(
     invocation.run(work)
 
 
-async def _seed(invocation: Invocation, settings: Settings, scale: int, names: list[str]) -> tuple[SeedReport, str]:
+async def _seed(invocation: Invocation, settings: Settings, **options: Any) -> tuple[SeedReport, str]:
     from docstore.operations import seed as seed_store
     from docstore.schema import sync_indexes
     from docstore.store import Store
@@ -80,5 +101,5 @@ async def _seed(invocation: Invocation, settings: Settings, scale: int, names: l
         (await sync_indexes(store.database, store.models)).expect_success()
         with ExitStack() as stack:
             listen = stack.enter_context(seed_progress(invocation.err, hidden=invocation.json))
-            report = await seed_store(store, scale=scale, only=names, on_progress=listen)
+            report = await seed_store(store, on_progress=listen, **options)
         return report, servers.settings.effective_database_name

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Any, Final, Protocol
 
 from docstore.documents import Document, references_of, utc_now
 from docstore.errors import SettingsError
-from docstore.models import Post, TagOnPost
-from docstore.operations.seeding import STEPS, Plot, insert_rows, scaled_links, scaled_posts, write_rows
+from docstore.operations.seeding import LOADS, STEPS, Plot, write_load, write_rows
 
-_THOUSAND: Final = 1_000
-_SCALE_BATCH: Final = 500
+PARALLEL: Final = 4
+"""Batches of a load under way at once."""
 
 
 class Bound(Protocol):
@@ -57,57 +57,68 @@ async def seed(
     only: Sequence[str] = (),
     on_progress: Listener | None = None,
     rng_seed: int = 7,
+    today: date | None = None,
+    parallel: int = PARALLEL,
+    scaled: Sequence[str] = (),
+    announce: bool = False,
 ) -> SeedReport:
     """Seed every bound collection, or some of them and those they refer to.
 
-    Documents are known again by natural keys, so what is there already stays as it is and is linked to. Content and
-    links follow from `rng_seed`; dates are relative to today, and tokens are random. Events are announced as for any
-    other write.
+    Documents are known again by natural keys, so what is there already stays as it is and is linked to; those of a
+    load by their ids. Ids, content, links and stamps follow from `rng_seed` and `today`; tokens alone are random.
+    Events of the seed are announced as for any other write; those of a load when asked for.
 
     Args:
         store: an open Store.
-        scale: how many thousand further posts, each with three tags.
+        scale: a load of so many thousand posts, with all that belongs to them (see `seeding/load.py`).
         only: collection names; empty for all.
         on_progress: called after each batch.
         rng_seed: another number gives other content.
+        today: the day that dates are relative to; the present one, in UTC, when None.
+        parallel: batches of a load under way at once; what is written does not depend on it.
+        scaled: of the load only these collections, and those they refer to within it; empty for all.
+        announce: write the load as any other documents, with events and audit entries.
 
     Raises:
-        SettingsError: `only` names a collection that is not seeded or not bound.
+        SettingsError: `only` or `scaled` names a collection that is not seeded or not bound.
         UniqueViolation: a document of the database holds a unique value of a seeded one.
     """
     start = time.perf_counter()
     listen: Listener = on_progress or (lambda _: None)
     wanted = _wanted(store.models, only)
-    midnight = utc_now().replace(hour=0, minute=0, second=0, microsecond=0)
-    plot = Plot(rng_seed, midnight)
+    loaded = wanted & _wanted(store.models, scaled) if scaled else wanted
+    day = today or utc_now().date()
+    plot = Plot(rng_seed, datetime(day.year, day.month, day.day, tzinfo=UTC))
     counts: dict[str, int] = {}
     for step in STEPS:
         if step.model not in wanted:
             continue
-        written = await write_rows(step.model, step.key, step.rows(plot))
+        written = await write_rows(plot, step.model, step.key, step.rows(plot))
         plot.remember(step.model, written.ids)
         done = counts[step.model.__name__] = len(plot.ids(step.model))
         listen(SeedProgress(step.model.__name__, done, done))
-    if scale and Post in wanted:
-        await _scale(plot, scale * _THOUSAND, counts, listen, with_tags=TagOnPost in wanted)
+    for load in LOADS if scale else ():
+        if load.model not in loaded:
+            continue
+        bar = _Bar(load.model.__name__, counts[load.model.__name__], load.each * scale, listen)
+        await write_load(plot, load, scale, parallel=parallel, announce=announce, on_batch=bar.advance)
+        counts[load.model.__name__] = bar.done
     return SeedReport(counts, time.perf_counter() - start)
 
 
-async def _scale(plot: Plot, posts: int, counts: dict[str, int], listen: Listener, *, with_tags: bool) -> None:
-    own_posts = counts[Post.__name__]
-    for first in range(0, posts, _SCALE_BATCH):
-        numbers = range(first, min(first + _SCALE_BATCH, posts))
-        written = await write_rows(Post, ("post_url",), scaled_posts(plot, numbers))
-        if with_tags:
-            links = list(scaled_links(plot, numbers, written.ids))
-            fresh = [link for link in links if link["post_id"] in written.fresh]
-            there = [link for link in links if link["post_id"] not in written.fresh]
-            # What was inserted a moment ago has no links to look for.
-            await insert_rows(TagOnPost, fresh)
-            await write_rows(TagOnPost, ("post_id", "tag_id"), there)
-            counts[TagOnPost.__name__] += len(links)
-        counts[Post.__name__] = own_posts + numbers.stop
-        listen(SeedProgress(Post.__name__, counts[Post.__name__], own_posts + posts))
+class _Bar:
+    """How far a load is, told batch by batch."""
+
+    def __init__(self, collection: str, seeded: int, total: int, listen: Listener) -> None:
+        self._collection = collection
+        self._total = seeded + total
+        self._listen = listen
+        self.done = seeded
+
+    def advance(self, documents: int) -> None:
+        """So many more are there."""
+        self.done += documents
+        self._listen(SeedProgress(self._collection, self.done, self._total))
 
 
 def _wanted(bound: Sequence[type[Any]], only: Sequence[str]) -> set[type[Document]]:

@@ -8,12 +8,13 @@ from docstore.operations.seeding.content import CONTENT_STEPS
 from docstore.operations.seeding.discussions import DISCUSSION_STEPS
 from docstore.operations.seeding.identity import IDENTITY_STEPS
 from docstore.operations.seeding.jobs import JOB_STEPS
+from docstore.operations.seeding.load import LOADS, Load
+from docstore.operations.seeding.loading import write_load
 from docstore.operations.seeding.newsletters import NEWSLETTER_STEPS
 from docstore.operations.seeding.notes import NOTE_STEPS
 from docstore.operations.seeding.plan import Plot, Row, Step
 from docstore.operations.seeding.reviews import REVIEW_STEPS
-from docstore.operations.seeding.scale import scaled_links, scaled_posts
-from docstore.operations.seeding.writing import insert_rows, write_rows
+from docstore.operations.seeding.writing import write_rows
 
 STEPS: tuple[Step, ...] = (
     *IDENTITY_STEPS,
@@ -27,4 +28,4 @@ STEPS: tuple[Step, ...] = (
 )
 """Everything that is seeded, in an order in which what is referred to comes first."""
 
-__all__ = ["STEPS", "Plot", "Row", "Step", "insert_rows", "scaled_links", "scaled_posts", "write_rows"]
+__all__ = ["LOADS", "STEPS", "Load", "Plot", "Row", "Step", "write_load", "write_rows"]

@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from docstore.documents import Document, PydanticObjectId
 
+_FIRST_SECOND: Final = 1_704_067_200  # 2024-01-01
 Row = dict[str, Any]
 """The attributes of one document."""
 
@@ -47,6 +49,15 @@ class Plot:
     def ids(self, model: type[Document]) -> Sequence[PydanticObjectId]:
         """The ids of the seeded documents of a model, in the order of their rows."""
         return self._ids[model]
+
+    def load_id(self, model: type[Document], number: int) -> PydanticObjectId:
+        """The id of a document of the load, the same on every day and every machine."""
+        return self.id_for(model, "load", number, second=number)
+
+    def id_for(self, model: type[Document], *topic: object, second: int = 0) -> PydanticObjectId:
+        """An id that follows from the seed, the model and a topic; ids of a later `second` sort later."""
+        text = f"{self._rng_seed}:{model.__name__}:{':'.join(map(str, topic))}"
+        return PydanticObjectId((_FIRST_SECOND + second).to_bytes(4, "big") + sha256(text.encode()).digest()[:8])
 
     def remember(self, model: type[Document], ids: Iterable[PydanticObjectId]) -> None:
         """Make documents known to the steps that follow."""

@@ -28,8 +28,8 @@ from docstore.operations.seeding.prose import slug
 
 ACCOUNTS: Final = 48
 _REVIEWS_AN_ACCOUNT: Final = 5
-_PLATFORMS: Final = tuple(Platform)
-_VERDICTS: Final = ("Disappointing", "Not for me", "Decent", "Worth following", "Outstanding")
+PLATFORMS: Final = tuple(Platform)
+VERDICTS: Final = ("Disappointing", "Not for me", "Decent", "Worth following", "Outstanding")
 _CHILDREN: Final = tuple((parent, child) for parent, children in CATEGORIES.items() for child in children)
 
 
@@ -74,7 +74,7 @@ def _children(plot: Plot) -> Iterator[Row]:
 
 def _accounts(plot: Plot) -> Iterator[Row]:
     for number in range(ACCOUNTS):
-        platform, who = _PLATFORMS[number % len(_PLATFORMS)], creator(number)
+        platform, who = PLATFORMS[number % len(PLATFORMS)], creator(number)
         rng = plot.rng("account", number)
         stars = [each.stars for each in _judgements(plot, number)]
         followers = int(10 ** rng.uniform(3, 7))
@@ -104,7 +104,7 @@ def _accounts(plot: Plot) -> Iterator[Row]:
 
 def account_key(number: int) -> str:
     """The platform's own id of a seeded account."""
-    platform = _PLATFORMS[number % len(_PLATFORMS)]
+    platform = PLATFORMS[number % len(PLATFORMS)]
     return f"UCseed{number:018}" if platform is Platform.YOUTUBE else f"seed-{platform.value.lower()}-{number:04}"
 
 
@@ -124,13 +124,13 @@ def _reviews(plot: Plot) -> Iterator[Row]:
         for each in _judgements(plot, number):
             at = plot.days_ago((number * 5 + each.user) % 200 + 1)
             yield {
-                "title": f"{_VERDICTS[each.stars - 1]}: {who.name_en or who.name}",
+                "title": f"{VERDICTS[each.stars - 1]}: {who.name_en or who.name}",
                 "stars": each.stars,
-                "content": f"I have followed {who.handle} for a while. {_VERDICTS[each.stars - 1]}, above all for "
+                "content": f"I have followed {who.handle} for a while. {VERDICTS[each.stars - 1]}, above all for "
                 f"{who.subject}.",
                 "author_id": users[each.user],
                 "account_id": account_id,
-                "platform": _PLATFORMS[number % len(_PLATFORMS)],
+                "platform": PLATFORMS[number % len(PLATFORMS)],
                 "verification_status": VerificationStatus.VERIFIED if each.user % 3 else VerificationStatus.IN_PROGRESS,
                 "view_count": each.user * 3,
                 "last_activity_at": at,
@@ -145,7 +145,7 @@ def _saved(plot: Plot) -> Iterator[Row]:
 
 
 def _videos(plot: Plot) -> Iterator[Row]:
-    for number in range(0, ACCOUNTS, len(_PLATFORMS)):
+    for number in range(0, ACCOUNTS, len(PLATFORMS)):
         who = creator(number)
         for episode in range(1, 5):
             published = plot.days_ago(episode * 9 + number)
@@ -174,7 +174,7 @@ def _claims(plot: Plot) -> Iterator[Row]:
         yield {
             "user_id": plot.ids(User)[number + 4],
             "account_id": plot.ids(Account)[number * 5],
-            "platform": _PLATFORMS[number * 5 % len(_PLATFORMS)],
+            "platform": PLATFORMS[number * 5 % len(PLATFORMS)],
             "claimed_at": plot.days_ago(number + 10),
             "status": status,
             "verified_at": plot.days_ago(number + 8) if verified else None,
@@ -189,7 +189,7 @@ def _refreshes(plot: Plot) -> Iterator[Row]:
         over = status in (RefreshStatus.COMPLETED, RefreshStatus.FAILED)
         yield {
             "account_id": account_id,
-            "platform": _PLATFORMS[number % len(_PLATFORMS)],
+            "platform": PLATFORMS[number % len(PLATFORMS)],
             "status": status,
             "started_at": None if status is RefreshStatus.PENDING else plot.days_ago(3),
             "completed_at": plot.days_ago(2.99) if over else None,

@@ -8,8 +8,8 @@ from enum import Enum
 from itertools import islice
 from typing import Any, Final
 
-from docstore.documents import Document, PydanticObjectId
-from docstore.operations.seeding.plan import Row
+from docstore.documents import Document, PydanticObjectId, utc_now
+from docstore.operations.seeding.plan import Plot, Row
 
 BATCH: Final = 500
 """Documents a round; with the events of announcing models it stays far below a transaction's limits."""
@@ -23,10 +23,13 @@ class Written:
     fresh: set[PydanticObjectId] = field(default_factory=set)
 
 
-async def write_rows(model: type[Document], key: tuple[str, ...], rows: Iterable[Row]) -> Written:
+async def write_rows(plot: Plot, model: type[Document], key: tuple[str, ...], rows: Iterable[Row]) -> Written:
     """Insert the documents that are not there yet.
 
+    Ids and stamps follow from the plot, so that two databases seeded alike hold the same.
+
     Args:
+        plot: what is seeded.
         model: a bound model.
         key: the attributes by which a document is known again.
         rows: the documents' attributes.
@@ -38,16 +41,11 @@ async def write_rows(model: type[Document], key: tuple[str, ...], rows: Iterable
     for batch in _batches(rows):
         known = await _known(model, key, batch)
         missing = {_key_of(row, key): row for row in batch if _key_of(row, key) not in known}
-        inserted = await _insert(model, list(missing.values()))
+        inserted = await _insert(plot, model, missing)
         known |= dict(zip(missing, inserted, strict=True))
         written.ids += [known[_key_of(row, key)] for row in batch]
         written.fresh.update(inserted)
     return written
-
-
-async def insert_rows(model: type[Document], rows: Iterable[Row]) -> int:
-    """Insert documents that cannot be there yet; returns how many."""
-    return sum([len(await _insert(model, batch)) for batch in _batches(rows)])
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -56,12 +54,28 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-async def _insert(model: type[Document], rows: Sequence[Row]) -> list[PydanticObjectId]:
+async def _insert(plot: Plot, model: type[Document], rows: dict[tuple[Any, ...], Row]) -> list[PydanticObjectId]:
     if not rows:
         return []
-    documents = [model(**row) for row in rows]
+    ids = await _free_ids(plot, model, list(rows))
+    usual = {name: plot.today for name, field in model.model_fields.items() if field.default_factory is utc_now}
+    documents = []
+    for each, row in zip(ids, rows.values(), strict=True):
+        created = row.get("created_at") or plot.today
+        documents.append(model(**{"id": each, "created_at": created, "updated_at": created, **usual, **row}))
     await model.insert_many(documents)
-    return [document.id for document in documents if document.id is not None]
+    return ids
+
+
+async def _free_ids(plot: Plot, model: type[Document], keys: Sequence[tuple[Any, ...]]) -> list[PydanticObjectId]:
+    """An id for each key; another one where a deleted document of the seed still has it."""
+    ids = [plot.id_for(model, *key) for key in keys]
+    collection = model.get_pymongo_collection().raw
+    turn = 0
+    while taken := {row["_id"] async for row in collection.find({"_id": {"$in": ids}}, {"_id": 1})}:
+        turn += 1
+        ids = [plot.id_for(model, *key, turn) if each in taken else each for each, key in zip(ids, keys, strict=True)]
+    return ids
 
 
 async def _known(

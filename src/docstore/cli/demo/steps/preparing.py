@@ -35,7 +35,8 @@ async def prepare(
     await full_sync(search)
 
     with seed_progress(invocation.err, hidden=invocation.json) as listen:
-        seeded = await seed(store, scale=scale, on_progress=listen)
+        # Every post announces itself: that is what the demo is about.
+        seeded = await seed(store, scale=scale, scaled=("TagOnPost",), announce=True, on_progress=listen)
     narrator.table("domain", "collections", "documents", rows=_by_domain(seeded), right=["documents"])
     held = 0
     for model in ALL:
