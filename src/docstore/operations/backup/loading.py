@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import Any, Final
 
 from bson.raw_bson import RawBSONDocument
-from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.errors import BulkWriteError, ExecutionTimeout, OperationFailure
 from pymongo.write_concern import WriteConcern
 
 from docstore.documents import translated
@@ -21,6 +21,7 @@ from docstore.operations.backup.naming import BUCKETS_PREFIX
 _BATCH: Final = 1_000
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 _LAST_ANSWER_S: Final = 10.0
+_COUNT_LIMIT_MS: Final = 2_000
 _DUPLICATE: Final = 11000
 
 
@@ -69,10 +70,14 @@ async def fill(
     return done
 
 
-async def exact_count(database: Database, name: str) -> int:
-    """How many documents a collection has; by its metadata where that is known to the server."""
-    with translated(name):
-        found = await (await database[name].aggregate([{"$collStats": {"count": {}}}])).to_list()
+async def known_count(database: Database, name: str) -> int | None:
+    """How many documents a collection has, where the server knows; None where it would have to count for long."""
+    try:
+        found = await (
+            await database[name].aggregate([{"$collStats": {"count": {}}}], maxTimeMS=_COUNT_LIMIT_MS)
+        ).to_list()
+    except ExecutionTimeout:
+        return None
     return sum(int(each["count"]) for each in found)
 
 

@@ -20,7 +20,6 @@ from docstore.operations.backup.catalog import (
     set_validator,
 )
 from docstore.operations.backup.framing import Framer
-from docstore.operations.backup.loading import exact_count
 
 _BATCH: Final = 1_000
 _READ: Final = 5_000
@@ -49,7 +48,8 @@ async def copy_whole(source: Database, target: Database, spec: CollectionSpec, *
     if await read_options(target, spec.name) != dict(spec.options):
         await set_validator(target, spec.name, spec)
     await build_indexes(target, spec.name, spec)
-    return await exact_count(target, spec.name)
+    with translated(spec.name):
+        return await target[spec.name].count_documents({})
 
 
 async def copy_chosen(source: Database, target: Database, spec: CollectionSpec, ids: Sequence[Any]) -> int:
