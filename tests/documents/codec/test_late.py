@@ -4,6 +4,7 @@ import copy
 import pickle
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from bson import ObjectId
@@ -23,9 +24,13 @@ class Note(Document):
 
 
 STORED: dict[str, Any] = {
-    info.alias or name: info.get_default(call_default_factory=True) for name, info in Note.model_fields.items()
+    info.alias or name: info.get_default(call_default_factory=True)
+    for name, info in Note.model_fields.items()
+    if not info.exclude
 }
 STORED |= {"_id": ObjectId("65f000000000000000000001"), "title": "One"}
+REVISED: dict[str, Any] = {**STORED, "revision_id": UUID(int=7)}
+"""With a field that is not written by itself."""
 PARTIAL = {"_id": STORED["_id"], "title": "One"}
 
 
@@ -49,7 +54,7 @@ def test_nothing_is_made_before_it_is_asked_for() -> None:
     assert all(is_empty(note, slot) for slot in (FIELDS_SET, EXTRA, PRIVATE))
 
 
-@pytest.mark.parametrize("stored", [STORED, PARTIAL], ids=["whole", "partial"])
+@pytest.mark.parametrize("stored", [STORED, REVISED, PARTIAL], ids=["whole", "revised", "partial"])
 @pytest.mark.parametrize(
     "ask",
     [

@@ -47,7 +47,13 @@ def reader(
     """
     source = Source("def read(stored)", "return fallback(stored)")
     source.name("fallback", fallback)
-    return _Reader(source, model, fields, lenient=lenient, fresh=fresh).compile()
+    whole = _Reader(source, model, fields, lenient=lenient, fresh=fresh).compile()
+    if not fresh or any(field.excluded and field.default is MISSING for field in fields):
+        return whole
+    # Of a single document the processor has the code still to fetch: so first the third of it that most documents need.
+    source = Source("def read(stored)", "return fallback(stored)")
+    source.name("fallback", whole)
+    return _Reader(source, model, fields, fresh=True, brief=True).compile()
 
 
 def nested_reader(shape: "ModelShape", *, fresh: bool = False) -> Callable[[Mapping[str, Any]], Any]:
@@ -58,7 +64,7 @@ def nested_reader(shape: "ModelShape", *, fresh: bool = False) -> Callable[[Mapp
 
 
 class _Reader:
-    """A reader in the making."""
+    """A reader in the making; a brief one is for documents that have every field, with a value of its kind or null."""
 
     def __init__(
         self,
@@ -69,6 +75,7 @@ class _Reader:
         lenient: bool = False,
         fresh: bool = False,
         keeps_unknown: bool = False,
+        brief: bool = False,
     ) -> None:
         self._source = source
         self._model = model
@@ -76,12 +83,15 @@ class _Reader:
         self._lenient = lenient
         self._fresh = fresh
         self._keeps_unknown = keeps_unknown
+        self._brief = brief
+        self._unstored = tuple(field.name for field in fields if field.excluded)
 
     def compile(self) -> Callable[[Mapping[str, Any]], Any]:
         source, names = self._source, [field.name for field in self._fields]
         self._take_out()
         # A copy of a dict is one piece of memory copied; one of many fields written out would grow, and move, thrice.
-        source.add(f"attributes = {source.bind(dict.fromkeys(names))}.copy()", "absent = ()")
+        empty = {field.name: field.default if field.excluded and self._brief else None for field in self._fields}
+        source.add(f"attributes = {source.bind(empty)}.copy()", *([] if self._brief else ["absent = ()"]))
         for number, field in enumerate(self._fields):
             self._add_field(field, f"v{number}")
         extra = "None"
@@ -107,20 +117,28 @@ class _Reader:
             keys = [key for _, key in usual]
             getter, absent = source.bind(itemgetter(*keys)), source.bind(dict.fromkeys(keys, MISSING))
             variables = ", ".join(value for value, _ in usual)
-            source.add("try:", f"    {variables} = {getter}(stored)", "except KeyError:")
             # One look-up for all fields is half the price; what is missing is filled in only then.
-            source.add(f"{variables} = {getter}({{**{absent}, **stored}})", indent=1)
+            filled_in = "{bail}" if self._brief else f"{variables} = {getter}({{**{absent}, **stored}})"
+            source.add("try:", f"    {variables} = {getter}(stored)", "except KeyError:", f"    {filled_in}")
         for value, field in numbered:
-            if field.excluded or not together:
+            if (field.excluded and not self._brief) or not together:
                 source.add(f"{value} = stored.get({field.key!r}, {missing})")
 
     def _add_field(self, field: FieldShape, value: str) -> None:
         source, missing = self._source, self._source.bind(MISSING)
         shape, depth = field.value, 0
+        if self._brief and field.excluded:
+            source.add(*(f"if {name!r} in stored: {{bail}}" for name in (field.key, *field.others)))
+            return
         if field.nullable:
             source.add(f"if {value} is not None:")
             depth = 1
         wrong = shape.misread(value, source)
+        if self._brief:
+            source.add(f"if {value} is {missing} or {wrong}:" if shape.takes_none else f"if {wrong}:", indent=depth)
+            source.add("    {bail}", *shape.read(value, source, fresh=True), indent=depth)
+            source.add(f"attributes[{field.name!r}] = {value}", indent=depth)
+            return
         source.add(f"if {value} is {missing} or {wrong}:" if shape.takes_none else f"if {wrong}:", indent=depth)
         null_is_default = self._lenient and not field.nullable and not shape.takes_none
         also_absent = f" and {value} is not None" if null_is_default else ""
@@ -137,17 +155,22 @@ class _Reader:
     def _beside(self, names: frozenset[str], extra: str) -> Lines:
         """Lines that set what an instance has beside its attributes, or leave its slots to be filled late."""
         source, model = self._source, self._model
-        given, private = source.bind(set(names)), _private_lines(source, model)
+        private = _private_lines(source, model)
+        usual = source.bind(set(names.difference(self._unstored)))
+        partial = f"{source.bind(set(names))}.difference(absent)"
         if self._keeps_unknown or not may_be_late(model) or len(private) > 1:
+            present = f"{usual}.copy()" if self._brief else partial
             return [
-                f"{source.bind(SET_FIELDS_SET)}(made, {given}.difference(absent) if absent else {given}.copy())",
+                f"{source.bind(SET_FIELDS_SET)}(made, {present})",
                 *(["if extra:", "    made.__pydantic_fields_set__.update(extra)"] if self._keeps_unknown else []),
                 f"{source.bind(SET_EXTRA)}(made, {extra})",
                 *[f"{source.bind(SET_PRIVATE)}(made, {value})" for value in private[:1]],
                 *private[1:],
             ]
-        leave_to_late(model, names, _private_maker(model))
-        return ["if absent:", f"    {source.bind(SET_FIELDS_SET)}(made, {given}.difference(absent))"]
+        leave_to_late(model, names.difference(self._unstored), _private_maker(model))
+        if self._brief:
+            return []
+        return [f"if absent != {source.bind(self._unstored)}:", f"    {source.bind(SET_FIELDS_SET)}(made, {partial})"]
 
 
 def _default_lines(source: Source, field: FieldShape, value: str, *, lenient: bool) -> Lines:
