@@ -83,14 +83,16 @@ def documents_in(array: Array, count: int) -> Iterator[bytes]:
     position, number, digits, more_digits = 4, 0, 1, 10
     while position < end:
         few: list[memoryview] = []
-        while position < end and len(few) < count:
+        add, last = few.append, number + count
+        while position < end and number < last:
             if number == more_digits:
                 digits, more_digits = digits + 1, more_digits * 10
             start = position + 2 + digits  # behind its type and its number, which ends in a zero
             if view[start - 1]:
                 raise ValueError("a batch whose documents are not numbered")
-            position = start + size(view, start)[0]
-            few.append(view[start:position])
+            (length,) = size(view, start)
+            position = start + length
+            add(view[start:position])
             number += 1
         yield b"".join(few)
 
