@@ -21,8 +21,8 @@ from docstore.documents.hydration import hydrate, reads_leniently
 from docstore.documents.ids import refuse_none_as_id
 
 _ATTRIBUTE: Final = "_docstore_codec"
-_OUR_PARSERS: Final = frozenset({"StoredDocument.model_validate", "BaseModel.model_validate"})
-_OUR_VALIDATORS: Final = frozenset({"StoredDocument._apply_rules", "Document.fill_back_refs"})
+_OUR_PARSERS: Final = frozenset({"DeclaredDocument.model_validate", "BaseModel.model_validate"})
+_OUR_VALIDATORS: Final = frozenset({"DeclaredDocument._apply_rules", "Document.fill_back_refs"})
 """Validators round a whole document that leave stored documents, and documents without links, as they are."""
 
 Attributes = dict[str, Any]
@@ -125,7 +125,7 @@ def _zoned(value: Any) -> Any:
 
 def _is_ours(validator: Any) -> bool:
     function = getattr(validator, "__func__", validator)
-    ours = function.__module__ in ("docstore.documents.base", "beanie.odm.documents")
+    ours = function.__module__ in ("docstore.documents.base.declaring", "beanie.odm.documents")
     return ours and function.__qualname__ in _OUR_VALIDATORS
 
 
@@ -166,4 +166,4 @@ def _writes_plainly(model: Any) -> bool:
 
 
 def _has_rules(model: Any) -> bool:
-    return bool(model.check_rules.__qualname__ != "StoredDocument.check_rules")
+    return bool(model.check_rules.__qualname__ != "DeclaredDocument.check_rules")

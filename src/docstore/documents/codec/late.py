@@ -18,7 +18,7 @@ LATE: Final = frozenset({FIELDS_SET, EXTRA, PRIVATE})
 """The slots that may be empty."""
 
 _ATTRIBUTE: Final = "_docstore_late"
-_HOOK: Final = "StoredDocument.__getattr__"
+_HOOK: Final = "DeclaredDocument.__getattr__"
 
 SET_ATTRIBUTES: Final = BaseModel.__dict__["__dict__"].__set__
 SET_FIELDS_SET: Final = BaseModel.__dict__[FIELDS_SET].__set__

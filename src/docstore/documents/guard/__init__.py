@@ -1,6 +1,6 @@
 """The one gate to the database: collections that never show, count, change or destroy a deleted document.
 
-Owns the rules and the guarded PyMongo handles. Does not know Beanie: models reach it through `documents/base.py`.
+Owns the rules and the guarded PyMongo handles. Does not know Beanie: models reach it through `documents/base/`.
 """
 
 from docstore.documents.guard.client import GuardedClient
