@@ -31,7 +31,7 @@ from docstore.settings import Settings
 Database = AsyncDatabase[dict[str, Any]]
 
 CHILD = Path(__file__).with_name("killed_child.py")
-KILLS = 8
+KILLS = 6
 SEED = 20_26
 
 
@@ -94,7 +94,7 @@ async def test_a_killed_restore_goes_on_to_the_very_same_data(
                 assert now[step.name][3] in (old[step.name][3], before[step.name][3])
             if step.state is State.PLACED and step.way is Way.DIRECT:
                 assert now[step.name][3] == before[step.name][3]
-    await restore_backup(open_backup(place, made.name), target, RestoreOptions(drop=True, lease_s=LEASE_S))
+    await restore_backup(open_backup(place, made.name), target, RestoreOptions(drop=True))
 
     after = await contents(target)
     assert kills
