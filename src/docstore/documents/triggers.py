@@ -20,6 +20,7 @@ from docstore.documents.guard.policy import Hook
 from docstore.documents.guard.predicate import MARKS
 from docstore.documents.guard.targets import Target
 from docstore.documents.lifecycle import assign
+from docstore.documents.lifecycle.ids import stored_id
 from docstore.errors import NotFound, RefusedOperation, SettingsError
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ async def _following(document: "StoredDocument", session: AsyncClientSession | N
     finally:
         _fired.reset(token)
     if document.id in fired:
-        stored = await model.get_pymongo_collection().find_one({"_id": document.id}, session=session)
+        stored = await model.get_pymongo_collection().find_one({"_id": stored_id(document)}, session=session)
         if stored is not None:
             fresh = model.model_validate(stored)
             assign(document, {name: getattr(fresh, name) for name in model.model_fields})

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 import pytest_asyncio
 from bson import Binary, ObjectId
+from pydantic import BaseModel
 
 from docstore.context import acting_as
 from docstore.documents import Document, SystemDocument, utc_now
@@ -211,4 +212,47 @@ async def test_ids_that_look_alike_have_chains_of_their_own() -> None:
         assert (found.entries, found.ok) == (3, True), each
     await collection.delete_many({})
     await collection.insert_many([{"_id": each} for each in ids])
+    assert (await verify_chain()).ok
+
+
+class Place(BaseModel):
+    shelf: str
+    number: int
+
+
+class Copy(Document):
+    id: Place
+    title: str = ""
+
+    versioned: ClassVar[bool] = True
+
+
+async def test_an_id_may_be_a_model(bind_models: Any) -> None:
+    await bind_models(Copy)
+    copy = await Copy(id=Place(shelf="a", number=1), title="one").insert()
+    await Copy.insert_many([Copy(id=Place(shelf="a", number=number)) for number in (2, 3)])
+    before = utc_now()
+    await asyncio.sleep(0.005)
+    copy.title = "two"
+    await copy.save()
+    await copy.set({"title": "three"})
+    await copy.replace()
+    await copy.delete()
+    await copy.restore()
+    await copy.sync()
+    past, found = await copy.as_of(before), await Copy.get(copy.id)
+    assert (copy.title, copy.version) == ("three", 5)
+    assert past is not None
+    assert past.title == "one"
+    assert found is not None
+    assert found.id == copy.id
+    assert await Copy.get_many([copy.id, Place(shelf="b", number=9), copy.id]) == [found, found]
+    inserted, *_ = history = await copy.history()
+    assert [each.operation for each in history] == ["insert", "update", "update", "delete", "restore"]
+    await copy.revert(inserted)
+    assert copy.title == "one"
+    await Copy.find(Copy.title == "").update({"$set": {"title": "many"}})
+    assert await Copy.find(Copy.title == "many").count() == 2
+    await copy.purge(reason="asked for")
+    assert await Copy.with_deleted.count() == 2
     assert (await verify_chain()).ok

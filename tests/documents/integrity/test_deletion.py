@@ -269,5 +269,5 @@ async def test_a_reference_that_cannot_be_null_cannot_be_cleared(library: Any) -
     class Unclear(Document):
         book_id: Annotated[PydanticObjectId, Ref("Unclear", on_delete=OnDelete.SET_NULL)]
 
-    with pytest.raises(SettingsError, match=r"Unclear\.book_id .* cannot be null.*PydanticObjectId \| None"):
+    with pytest.raises(SettingsError, match=r"Unclear\.book_id .* cannot be null.*DocumentId \| None"):
         await bind(library.raw, [Unclear])

@@ -9,6 +9,7 @@ from bson import ObjectId
 from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
 from docstore.documents import transaction
+from docstore.documents.filters import Each
 from docstore.errors import ReferenceViolation
 
 NOWHERE = ObjectId("0" * 24)
@@ -330,7 +331,7 @@ async def test_each_of_a_list_is_there(library: Any) -> None:
         {"$push": {"bookIds": NOWHERE}},
         {"$set": {"bookIds": [NOWHERE]}},
         {"$set": {"bookIds.0": NOWHERE}},
-        {"$addToSet": {"bookIds": {"$each": [NOWHERE]}}},
+        {"$addToSet": {"bookIds": Each([NOWHERE])}},
     ):
         with pytest.raises(ReferenceViolation):
             await anthology.update(update)

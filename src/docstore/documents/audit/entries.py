@@ -11,6 +11,7 @@ from docstore.documents.changes import ChangeKind
 from docstore.documents.fields import StrList, UtcDateTime
 from docstore.documents.filters import trusted
 from docstore.documents.indexes import Index, index
+from docstore.documents.lifecycle.ids import stored_id
 from docstore.documents.queries import FindManyDocuments
 from docstore.documents.shard_keys import ShardKey, shard_key
 
@@ -87,7 +88,7 @@ class AuditEntry(SystemDocument):
     @classmethod
     def of(cls, document: StoredDocument) -> FindManyDocuments[Self]:
         """The query of a document's entries, oldest first."""
-        return cls._sorted("seq", collection=type(document).get_collection_name(), documentId=document.id)
+        return cls._sorted("seq", collection=type(document).get_collection_name(), documentId=stored_id(document))
 
     @classmethod
     def by_actor(

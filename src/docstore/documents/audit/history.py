@@ -11,6 +11,7 @@ from docstore.documents.guard.predicate import MARKS, Scope
 from docstore.documents.guard.versions import VERSION
 from docstore.documents.hydration import hydrate
 from docstore.documents.lifecycle import assign, why_missing
+from docstore.documents.lifecycle.ids import stored_id
 from docstore.documents.transactions import ambient_session, run_in_transaction
 from docstore.errors import NotFound, RefusedOperation, StaleDocument, ValidationFailed
 
@@ -81,7 +82,7 @@ async def revert(document: "Document", entry: AuditEntry) -> None:
         RefusedOperation: its model is not audited, or the entry is a purge.
     """
     _must_be_audited(document)
-    if entry.collection != type(document).get_collection_name() or entry.document_id != document.id:
+    if entry.collection != type(document).get_collection_name() or entry.document_id != stored_id(document):
         raise ValidationFailed(
             f"the entry {entry.id} is not of this {type(document).__name__}.",
             hint="Take one of its own: await document.history().",
@@ -122,7 +123,7 @@ async def _revert_values(document: "Document", entry: AuditEntry) -> None:
         return
     collection = type(document).get_pymongo_collection()
     with translated(collection.name):
-        result = await collection.update_one({"_id": document.id}, update)
+        result = await collection.update_one({"_id": stored_id(document)}, update)
     if not result.matched_count:
         raise await why_missing(document, None)
     fresh = hydrate(type(document), await _present(document))
@@ -163,7 +164,7 @@ def _refuse_changed_since(document: "Document", diff: list[Stored], present: Sto
 
 async def _present(document: "StoredDocument") -> Stored:
     everything = type(document).get_pymongo_collection().in_scope(Scope.ALL)
-    stored = await everything.find_one({"_id": document.id})
+    stored = await everything.find_one({"_id": stored_id(document)})
     if stored is None:
         raise await why_missing(document, None)
     return stored
@@ -178,7 +179,7 @@ def _entries(document: "StoredDocument", later_than: datetime | None, *, after_s
 
 
 def _of(document: "StoredDocument") -> Stored:
-    return {"collection": type(document).get_collection_name(), "documentId": document.id}
+    return {"collection": type(document).get_collection_name(), "documentId": stored_id(document)}
 
 
 def _must_be_audited(document: "StoredDocument") -> None:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docstore.documents.base.declaring import DeclaredDocument
+from docstore.documents.codec import encode_value
 from docstore.documents.filters.compiling import CompiledFilter
 from docstore.documents.filters.trusted import TrustedFilter, trusted
+from docstore.documents.guard.ids import as_key
 from docstore.documents.lifecycle import (
     known_id,
 )
@@ -66,7 +68,7 @@ class FoundDocument(DeclaredDocument):
             "Self | None",
             await load_one(
                 cls.get_pymongo_collection(),
-                {"_id": known_id(cls, document_id)},
+                {"_id": encode_value(known_id(cls, document_id))},
                 loader,
                 session=session,
                 **pymongo_kwargs,
@@ -80,9 +82,9 @@ class FoundDocument(DeclaredDocument):
         Raises:
             pydantic.ValidationError: a value is no id of this model.
         """
-        wanted = [known_id(cls, each) for each in ids]
+        wanted = [as_key(encode_value(known_id(cls, each))) for each in ids]
         found = await cls.find(trusted({"_id": {"$in": list(dict.fromkeys(wanted))}}), session=session).to_list()
-        by_id = {document.id: document for document in found}
+        by_id = {as_key(encode_value(document.id)): document for document in found}
         return [by_id[each] for each in wanted if each in by_id]
 
     @classmethod

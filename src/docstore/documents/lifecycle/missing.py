@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from docstore.documents.driver_errors import MissingDocument, MissingInTrash, StaleRevision
 from docstore.documents.guard.predicate import Scope, is_deleted_document
 from docstore.documents.guard.versions import VERSION
+from docstore.documents.lifecycle.ids import stored_id
 from docstore.documents.transactions import Session
 from docstore.errors import DocumentError, StaleDocument
 
@@ -19,7 +20,7 @@ async def why_missing(document: "StoredDocument", session: Session) -> DocumentE
     if document.id is None:
         return MissingDocument(f"this {name} was never saved.", hint="insert() it first.", collection=name)
     everything = type(document).get_pymongo_collection().in_scope(Scope.ALL)
-    stored = await everything.find_one({"_id": document.id}, session=session)
+    stored = await everything.find_one({"_id": stored_id(document)}, session=session)
     if stored is None:
         return MissingDocument(f"there is no {name} {document.id}.", collection=name)
     if is_deleted_document(stored):

@@ -9,6 +9,7 @@ from docstore.documents.driver_errors import translated
 from docstore.documents.fields import utc_now
 from docstore.documents.lazy import parse_now
 from docstore.documents.lifecycle.assigning import assign, next_version
+from docstore.documents.lifecycle.ids import stored_id
 from docstore.documents.lifecycle.missing import stale, why_missing
 from docstore.documents.validation import checked
 from docstore.errors import InvalidTransition, ValidationFailed
@@ -42,12 +43,12 @@ async def move(document: "StoredDocument", state: StrEnum, changes: Mapping[str,
     fields = {model.stored_name(name): encode_value(getattr(judged, name)) for name in assigned}
     default = model.model_fields[machine.field].default
     allowed: list[Any] = [source.value for source in sources] + ([None] if default in sources else [])
-    query = {"_id": document.id, model.stored_name(machine.field): {"$in": allowed}}
+    query = {"_id": stored_id(document), model.stored_name(machine.field): {"$in": allowed}}
     collection = model.get_pymongo_collection()
     with translated(collection.name):
         result = await collection.set_fields(query, fields)
     if not result.matched_count:
-        present = await collection.find_one({"_id": document.id}) if document.id is not None else None
+        present = await collection.find_one({"_id": stored_id(document)}) if document.id is not None else None
         if present is None:
             raise await why_missing(document, None)
         stored = present.get(model.stored_name(machine.field))

@@ -8,6 +8,7 @@ from docstore.documents.fields import utc_now
 from docstore.documents.guard.predicate import MARKS
 from docstore.documents.guard.versions import of_version
 from docstore.documents.lifecycle.assigning import assign, next_version
+from docstore.documents.lifecycle.ids import stored_id
 from docstore.documents.lifecycle.inserting import insert_new
 from docstore.documents.lifecycle.missing import why_missing
 from docstore.documents.tracking import changed_fields
@@ -41,7 +42,7 @@ async def save_document(document: "StoredDocument", session: Session) -> dict[st
     stamp(document, "updated_at", utc_now(), fields)
     changed = fields_to_set(type(document), changed_fields(document, fields))
     collection = type(document).get_pymongo_collection()
-    query: dict[str, Any] = {"_id": document.id}
+    query: dict[str, Any] = {"_id": stored_id(document)}
     if type(document).versioned:
         query["version"] = of_version(document.version)
     with translated(collection.name):

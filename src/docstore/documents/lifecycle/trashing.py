@@ -8,6 +8,7 @@ from docstore.documents.driver_errors import duplicate_fields
 from docstore.documents.guard.predicate import LIVING, Scope
 from docstore.documents.guard.trash import purge_matching, restore_matching
 from docstore.documents.lifecycle.assigning import assign
+from docstore.documents.lifecycle.ids import stored_id
 from docstore.documents.lifecycle.missing import why_missing
 from docstore.documents.transactions import Session
 from docstore.errors import RestoreConflict
@@ -27,10 +28,11 @@ async def restore_document(document: "Document", session: Session) -> None:
     model = type(document)
     everything = model.get_pymongo_collection().in_scope(Scope.ALL)
     try:
-        await restore_matching(everything, {"_id": document.id}, status=model._status_after_restore(), session=session)
+        status = model._status_after_restore()
+        await restore_matching(everything, {"_id": stored_id(document)}, status=status, session=session)
     except DuplicateKeyError as error:
         raise await _restore_conflict(document, error) from error
-    stored = await model.get_pymongo_collection().find_one({"_id": document.id}, session=session)
+    stored = await model.get_pymongo_collection().find_one({"_id": stored_id(document)}, session=session)
     if stored is None:
         raise await why_missing(document, session)
     fresh = model.model_validate(stored)
@@ -54,7 +56,7 @@ async def purge_document(document: "Document", reason: str, session: Session) ->
         NotFound: there is no such document.
     """
     everything = type(document).get_pymongo_collection().in_scope(Scope.ALL)
-    if not await purge_matching(everything, {"_id": document.id}, reason=reason, session=session):
+    if not await purge_matching(everything, {"_id": stored_id(document)}, reason=reason, session=session):
         raise await why_missing(document, session)
 
 
@@ -63,7 +65,7 @@ async def _restore_conflict(document: "Document", error: DuplicateKeyError) -> R
     names = duplicate_fields(error)
     # Read outside the transaction, which the duplicate key has aborted.
     plain = model.get_pymongo_collection().raw
-    deleted = await plain.find_one({"_id": document.id}) or {}
+    deleted = await plain.find_one({"_id": stored_id(document)}) or {}
     wanted = {name: deleted.get(name) for name in names}
     rival = await plain.find_one({**wanted, **LIVING}, {"_id": 1}) if wanted else None
     held = f", held by the living {rival['_id']}" if rival else ""

@@ -15,6 +15,7 @@ from beanie.odm.utils.update_merge import merge_update_expressions
 
 from docstore.documents.driver_errors import duplicate_fields, translated
 from docstore.documents.filters.trusted import trusted
+from docstore.documents.lifecycle.ids import stored_id
 from docstore.documents.lifecycle.missing import stale, why_missing
 from docstore.documents.transactions import Session
 from docstore.errors import UniqueViolation
@@ -44,7 +45,7 @@ async def write_update(
     model = type(document)
     settings = model.get_settings()
     arguments = await _before_update(document, list(expressions), skip_actions or [])
-    query: dict[str, Any] = {"_id": document.id if document.id is not None else PydanticObjectId()}
+    query: dict[str, Any] = {"_id": stored_id(document) if document.id is not None else PydanticObjectId()}
     if model.versioned and not ignore_revision:
         query["version"] = trusted({"$in": [0, None]}) if document.version == 0 else document.version
     checks_revision = settings.use_revision and not ignore_revision
