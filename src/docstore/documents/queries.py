@@ -189,10 +189,11 @@ class FindManyDocuments(JudgedFindMany, SelectedMany[ResultT], _ReadMany[ResultT
     AggregationQueryType: Any = AggregateDocuments
 
     async def restore(self, session: Session = None) -> int:
-        """Bring back the deleted ones among the documents this query matches; returns how many.
+        """Bring back the deleted ones among the documents this query matches, with what went along; returns how many.
 
         Raises:
-            UniqueViolation: a living document took a unique value meanwhile.
+            RestoreConflict, UniqueViolation: a living document took a unique value meanwhile; nothing comes back.
+            ReferenceViolation: a document refers to what is deleted itself.
         """
         model: Any = self.document_model
         with translated(model.get_collection_name()):
@@ -208,6 +209,7 @@ class FindManyDocuments(JudgedFindMany, SelectedMany[ResultT], _ReadMany[ResultT
 
         Raises:
             ValueError: the reason is empty.
+            ReferenceViolation: a living document refers to one of them.
         """
         model: Any = self.document_model
         return await purge_matching(

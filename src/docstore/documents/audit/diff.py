@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, Final
 
 from docstore.documents.audit.chain import written
 from docstore.documents.audit.entries import MASK
 
 Diff = list[dict[str, Any]]
+
+_SIDES: Final = ("before", "after")
 
 
 def difference(
@@ -100,15 +102,28 @@ def _is_plain(value: Any) -> bool:
 
 def _mask(found: Diff, masked: Collection[str]) -> Diff:
     told: dict[str, dict[str, Any]] = {}
+    secrets: list[Any] = []
     for change in found:
         path = change["path"]
         around = next((each for each in masked if path == each or path.startswith(f"{each}.")), None)
         if around is None and not any(each.startswith(f"{path}.") for each in masked):
             told[path] = change
             continue
-        sides = {side: MASK for side in ("before", "after") if change.get(side) is not None}
+        sides = {side: MASK for side in _SIDES if change.get(side) is not None}
+        secrets += [change[side] for side in sides]
         told[around or path] = {**told.get(around or path, {}), "path": around or path, **sides}
-    return list(told.values())
+    return [_without(each, secrets) for each in told.values()] if secrets else list(told.values())
+
+
+def _without(change: dict[str, Any], secrets: list[Any]) -> dict[str, Any]:
+    """A change without secrets that were renamed or copied: they are as secret under another name."""
+    copied = {
+        side: MASK
+        for side in _SIDES
+        if isinstance(change.get(side), str | bytes | Mapping | list)
+        and any(same(change[side], one) for one in secrets)
+    }
+    return {**change, **copied} if copied else change
 
 
 def _set(document: dict[str, Any], path: str, value: Any) -> None:
