@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from docstore.cli.backup_options import (
+    expect_consent,
+    names_in,
+    place_at,
+    place_of,
+    reading_seal,
+    timetable,
+    whose_latest,
+    writing_seal,
+)
 from docstore.cli.invocation import Invocation, JsonFlag
 from docstore.cli.patience import patient_database
-from docstore.errors import SettingsError
 
 if TYPE_CHECKING:
-    from docstore.operations.backup import Cron, Every, Place, Seal, SlotOutcome
-    from docstore.settings import Settings
+    from docstore.operations.backup import SlotOutcome
 
 group = typer.Typer(help="Make, verify, restore and thin out backups.", no_args_is_help=True)
 
@@ -42,12 +49,13 @@ def create(
     invocation = Invocation.of(context, json)
 
     async def work() -> int:
-        from docstore.cli.backup_shown import backup_progress, made_json, show_made
+        from docstore.cli.backup_json import made_json
+        from docstore.cli.backup_shown import backup_progress, show_made
         from docstore.operations.backup import BackupOptions, create_backup
 
         settings = invocation.settings()
-        place = _place(settings, at)
-        options = BackupOptions(_names(only), gzip, parallel, require_snapshot, _writing_seal(settings))
+        place = place_at(settings, at)
+        options = BackupOptions(names_in(only), gzip, parallel, require_snapshot, writing_seal(settings))
         async with patient_database(invocation) as opened:
             with backup_progress(invocation) as listen:
                 made = await create_backup(opened.database, place, options, on_progress=listen)
@@ -64,10 +72,11 @@ def list_(context: typer.Context, at: AtOption = None, json: JsonFlag = False) -
     invocation = Invocation.of(context, json)
 
     async def work() -> int:
-        from docstore.cli.backup_shown import found_json, show_found
+        from docstore.cli.backup_json import found_json
+        from docstore.cli.backup_shown import show_found
         from docstore.operations.backup import list_backups
 
-        place = _place(invocation.settings(), at)
+        place = place_at(invocation.settings(), at)
         found = await asyncio.to_thread(list_backups, place)
         show_found(invocation, found, place)
         invocation.print_json({"ok": True, "at": place.told, "backups": [found_json(each) for each in found]})
@@ -85,12 +94,13 @@ def verify(context: typer.Context, name: NameArgument = "latest", at: AtOption =
     invocation = Invocation.of(context, json)
 
     async def work() -> int:
-        from docstore.cli.backup_shown import show_verified, verified_json, verify_progress
+        from docstore.cli.backup_json import verified_json
+        from docstore.cli.backup_shown import show_verified, verify_progress
         from docstore.operations.backup import open_backup, verify_backup
 
         settings = invocation.settings()
-        place, folder = _place_of(settings, at, name)
-        backup = await asyncio.to_thread(open_backup, place, folder, seal=_reading_seal(settings))
+        place, folder = place_of(settings, at, name)
+        backup = await asyncio.to_thread(open_backup, place, folder, seal=reading_seal(settings))
         with verify_progress(invocation) as listen:
             report = await verify_backup(backup, on_progress=listen)
         show_verified(invocation, backup, report)
@@ -126,15 +136,16 @@ def restore(
     invocation = Invocation.of(context, json)
 
     async def work() -> int:
-        from docstore.cli.backup_shown import restore_progress, restored_json, show_restored
+        from docstore.cli.backup_json import restored_json
+        from docstore.cli.backup_shown import restore_progress, show_restored
         from docstore.operations.backup import RestoreOptions, open_backup, restore_backup
 
         settings = invocation.settings()
-        _expect_consent(settings, to, yes)
-        place, folder = _place_of(settings, at, name)
-        options = RestoreOptions(_names(only), drop, indexes, parallel, in_place, restart)
+        expect_consent(settings, to, yes)
+        place, folder = place_of(settings, at, name)
+        options = RestoreOptions(names_in(only), drop, indexes, parallel, in_place, restart)
         backup = await asyncio.to_thread(
-            open_backup, place, folder, seal=_reading_seal(settings), database=_whose(settings, name, from_)
+            open_backup, place, folder, seal=reading_seal(settings), database=whose_latest(settings, name, from_)
         )
         async with patient_database(invocation) as opened:
             target = opened.client[to] if to else opened.database
@@ -157,7 +168,7 @@ def status(
     invocation = Invocation.of(context, json)
 
     async def work() -> int:
-        from docstore.cli.backup_shown import state_json
+        from docstore.cli.backup_json import state_json
         from docstore.operations.backup import restore_state, told_state
 
         async with patient_database(invocation) as opened:
@@ -197,11 +208,12 @@ def prune(
     invocation = Invocation.of(context, json)
 
     async def work() -> int:
-        from docstore.cli.backup_shown import pruned_json, show_pruned
+        from docstore.cli.backup_json import pruned_json
+        from docstore.cli.backup_shown import show_pruned
         from docstore.operations.backup import Keep, prune_backups
 
         keep = Keep(last, daily, weekly, monthly, yearly)
-        report = await prune_backups(_place(invocation.settings(), at), keep, dry_run=dry_run)
+        report = await prune_backups(place_at(invocation.settings(), at), keep, dry_run=dry_run)
         show_pruned(invocation, report, dry_run=dry_run)
         invocation.print_json(pruned_json(report, dry_run=dry_run))
         return 0
@@ -230,18 +242,19 @@ def schedule(
     invocation = Invocation.of(context, json)
 
     async def work() -> int:
-        from docstore.cli.backup_shown import outcome_json, show_outcome
+        from docstore.cli.backup_json import outcome_json
+        from docstore.cli.backup_shown import show_outcome
         from docstore.operations.backup import BackupOptions, Keep, Scheduler
 
         settings = invocation.settings()
-        place, keep = _place(settings, at), Keep(last, daily, weekly, monthly, yearly)
-        table = _timetable(cron, every, zone)
+        place, keep = place_at(settings, at), Keep(last, daily, weekly, monthly, yearly)
+        table = timetable(cron, every, zone)
         async with patient_database(invocation) as opened:
             scheduler = Scheduler(
                 opened.database,
                 place,
                 table,
-                BackupOptions(seal=_writing_seal(settings)),
+                BackupOptions(seal=writing_seal(settings)),
                 keep if keep.keeps_any else None,
             )
             first = table.after(scheduler.now())
@@ -258,66 +271,3 @@ def schedule(
         return 0
 
     invocation.run(work)
-
-
-def _place(settings: Settings, at: str | None) -> Place:
-    from docstore.operations.backup import open_place
-
-    return open_place(at or settings.backup_url.get_secret_value())
-
-
-def _place_of(settings: Settings, at: str | None, name: str) -> tuple[Place, str]:
-    """Where a backup is, and its folder there; a path to it names both."""
-    if at is None and ("/" in name or Path(name).is_dir()):
-        path = Path(name).expanduser().absolute()
-        return _place(settings, str(path.parent)), path.name
-    return _place(settings, at), name
-
-
-def _whose(settings: Settings, name: str, given: str | None) -> str | None:
-    """Whose newest backup 'latest' is: that of the settings' database, unless another is named."""
-    return given or (settings.effective_database_name if name == "latest" else None)
-
-
-def _writing_seal(settings: Settings) -> Seal | None:
-    from docstore.operations.backup import Seal
-
-    recipients = _names(settings.backup_recipients)
-    return Seal(recipients) if recipients else None
-
-
-def _reading_seal(settings: Settings) -> Seal | None:
-    from docstore.operations.backup import Seal
-
-    if settings.backup_identity is None:
-        return None
-    return Seal(identities=[settings.backup_identity.get_secret_value()])
-
-
-def _expect_consent(settings: Settings, to: str | None, yes: bool) -> None:
-    if settings.is_production and not yes:
-        raise SettingsError(
-            f"DB_METHOD is PRODUCTION: the restore would go into {to or settings.effective_database_name!r} there.",
-            hint="If that is what you want, add --yes.",
-        )
-
-
-def _timetable(cron: str | None, every: str | None, zone: str) -> Cron | Every:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    from docstore.cli.durations import duration
-    from docstore.operations.backup import Cron, Every
-
-    if (cron is None) == (every is None):
-        raise SettingsError("say when: either --cron or --every.", hint="Such as --cron '0 3 * * *', or --every 6h.")
-    if every is not None:
-        return Every(duration(every))
-    assert cron is not None
-    try:
-        return Cron(cron, ZoneInfo(zone))
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise SettingsError(f"there is no time zone {zone!r}.", hint="Such as UTC or Europe/Berlin.") from error
-
-
-def _names(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.progress import TaskID
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
         VerifyProgress,
         VerifyReport,
     )
-    from docstore.operations.backup.journal import RestoreState
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _SMALL = 10_000
@@ -125,24 +123,6 @@ def show_made(invocation: Invocation, made: MadeBackup, place: Place) -> None:
     _notes(invocation, manifest.notes)
 
 
-def made_json(made: MadeBackup, place: Place) -> dict[str, Any]:
-    """The same for machines."""
-    return {
-        "ok": True,
-        "name": made.name,
-        "at": place.told,
-        "database": made.manifest.database,
-        "documents": made.manifest.documents,
-        "bytes": made.manifest.stored_bytes,
-        "collections": {each.name: each.documents for each in made.manifest.collections},
-        "consistent": made.manifest.is_consistent,
-        "snapshot": made.manifest.snapshot,
-        "encrypted": made.manifest.encrypted,
-        "notes": made.manifest.notes,
-        "seconds": round(made.seconds, 3),
-    }
-
-
 def show_found(invocation: Invocation, found: Sequence[FoundBackup], place: Place) -> None:
     """The backups of a place."""
     if not found:
@@ -182,22 +162,6 @@ def _found_row(each: FoundBackup) -> tuple[str, ...]:
     )
 
 
-def found_json(each: FoundBackup) -> dict[str, Any]:
-    """The same for machines."""
-    manifest = each.manifest
-    return {
-        "name": each.name,
-        "state": each.standing,
-        "detail": each.detail,
-        "bytes": each.stored_bytes,
-        "database": manifest.database if manifest else None,
-        "started": manifest.started.isoformat() if manifest else None,
-        "documents": manifest.documents if manifest else None,
-        "consistent": manifest.is_consistent if manifest else None,
-        "encrypted": manifest.encrypted if manifest else None,
-    }
-
-
 def show_verified(invocation: Invocation, backup: Backup, report: VerifyReport) -> None:
     """What reading a backup found."""
     for problem in report.problems:
@@ -213,21 +177,6 @@ def show_verified(invocation: Invocation, backup: Backup, report: VerifyReport) 
     else:
         invocation.out.print(f"{backup.folder} is sound: {read}, in {report.seconds:.1f} s.")
     _notes(invocation, backup.notes)
-
-
-def verified_json(backup: Backup, report: VerifyReport) -> dict[str, Any]:
-    """The same for machines."""
-    return {
-        "ok": report.ok,
-        "name": backup.folder,
-        "files": report.files,
-        "documents": report.documents,
-        "bytes": report.bytes,
-        "counts": report.counts,
-        "hashes_only": report.sealed,
-        "problems": [{"file": each.file, "offset": each.offset, "message": each.message} for each in report.problems],
-        "notes": list(backup.notes),
-    }
 
 
 def show_restored(invocation: Invocation, backup: Backup, report: RestoreReport) -> None:
@@ -253,32 +202,6 @@ def show_restored(invocation: Invocation, backup: Backup, report: RestoreReport)
     if report.left:
         invocation.out.print(f"Not in the backup, and left as they were: {', '.join(report.left)}.")
     _notes(invocation, report.notes)
-
-
-def restored_json(backup: Backup, report: RestoreReport) -> dict[str, Any]:
-    """The same for machines."""
-    return {
-        "ok": True,
-        "name": backup.folder,
-        "database": report.database,
-        "collections": [asdict(each) for each in report.collections],
-        "documents": report.documents,
-        "left": report.left,
-        "resumed": report.resumed,
-        "notes": report.notes,
-        "seconds": round(report.seconds, 3),
-    }
-
-
-def state_json(state: RestoreState | None) -> dict[str, Any] | None:
-    """A restore that is under way, for machines."""
-    if state is None:
-        return None
-    return {
-        "backup": state.told,
-        "started": state.started.isoformat(),
-        "collections": {step.name: step.state for step in state.steps},
-    }
 
 
 def show_pruned(invocation: Invocation, report: PruneReport, *, dry_run: bool) -> None:
@@ -309,18 +232,6 @@ def show_pruned(invocation: Invocation, report: PruneReport, *, dry_run: bool) -
         invocation.out.print(f"{len(report.removed)} removed ({freed}).")
 
 
-def pruned_json(report: PruneReport, *, dry_run: bool) -> dict[str, Any]:
-    """The same for machines."""
-    return {
-        "ok": True,
-        "dry_run": dry_run,
-        "kept": {each.backup.name: each.reasons for each in report.verdicts if each.kept},
-        "removed": report.removed,
-        "would_remove": [each.backup.name for each in report.verdicts if not each.kept] if dry_run else [],
-        "freed_bytes": report.freed_bytes,
-    }
-
-
 def show_outcome(invocation: Invocation, outcome: SlotOutcome) -> None:
     """What became of a set time."""
     when = f"{outcome.slot:%Y-%m-%d %H:%M:%S} UTC"
@@ -335,18 +246,6 @@ def show_outcome(invocation: Invocation, outcome: SlotOutcome) -> None:
             f"{when}: {outcome.made.name}, {manifest.documents:,} documents, {told_bytes(manifest.stored_bytes)}, "
             f"{outcome.made.seconds:.1f} s" + (f"; {gone} older ones removed." if gone else ".")
         )
-
-
-def outcome_json(outcome: SlotOutcome, place: Place) -> dict[str, Any]:
-    """The same for machines."""
-    return {
-        "ok": outcome.error is None,
-        "slot": outcome.slot.isoformat(),
-        "made": made_json(outcome.made, place) if outcome.made else None,
-        "elsewhere": outcome.elsewhere or None,
-        "removed": outcome.pruned.removed if outcome.pruned else [],
-        "error": {"code": outcome.error.code, "message": outcome.error.message} if outcome.error else None,
-    }
 
 
 def _notes(invocation: Invocation, notes: Sequence[str]) -> None:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from docstore.cli.branch_shown import branch_json, branch_table, copy_progress, diff_table, expiry_told
 from docstore.cli.invocation import Invocation, JsonFlag
 from docstore.cli.patience import patient_database
-from docstore.cli.progress import progress_bar
-from docstore.cli.tables import table
 from docstore.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from docstore.operations.branches import Branch, BranchProgress, CollectionDiff, Differences
     from docstore.settings import Settings
 
 group = typer.Typer(help="Copy the database under a branch's name, and work with the copies.", no_args_is_help=True)
@@ -53,20 +46,20 @@ def create(
         models = invocation.models() if sample is not None else ()
         async with patient_database(invocation) as opened:
             base = opened.settings.database_name
-            with _progress(invocation) as listen:
+            with copy_progress(invocation) as listen:
                 made = await create_branch(opened.client, base, name, options, models=models, on_progress=listen)
         total = sum(made.documents.values())
         if made.removed:
             invocation.out.print(f"Expired, and removed: {', '.join(made.removed)}.")
         invocation.out.print(
             f"Branch {name!r} of {base} is the database {made.branch.database}: {len(made.documents)} collections, "
-            f"{total:,} documents, in {made.seconds:.1f} s.{_expiry(made.branch)}"
+            f"{total:,} documents, in {made.seconds:.1f} s.{expiry_told(made.branch)}"
         )
         invocation.out.print(f"Work with it: DB_METHOD=BRANCH DATABASE_BRANCH={name}, or `docstore branch switch`.")
         invocation.print_json(
             {
                 "ok": True,
-                **_branch_json(made.branch),
+                **branch_json(made.branch),
                 "documents": made.documents,
                 "removed": made.removed,
                 "seconds": round(made.seconds, 3),
@@ -90,9 +83,9 @@ def list_(context: typer.Context, json: JsonFlag = False) -> None:
             branches = await list_branches(opened.client, base)
             current = opened.settings.effective_database_name
         if branches:
-            invocation.out.print(_branch_table(branches, current))
+            invocation.out.print(branch_table(branches, current))
         invocation.out.print(f"{base} has {len(branches)} branch{'' if len(branches) == 1 else 'es'}.")
-        invocation.print_json({"ok": True, "base": base, "branches": [_branch_json(each) for each in branches]})
+        invocation.print_json({"ok": True, "base": base, "branches": [branch_json(each) for each in branches]})
         return 0
 
     invocation.run(work)
@@ -156,7 +149,7 @@ def diff(
                 )
         different = [each for each in found if each.any]
         if different:
-            invocation.out.print(_diff_table(different))
+            invocation.out.print(diff_table(different))
         invocation.out.print(
             f"{len(different)} of {len(found)} collections of {branch.database} differ from {base}."
             if different
@@ -197,7 +190,7 @@ def delete(
         async with patient_database(invocation) as opened:
             branch = await delete_branch(opened.client, opened.settings.database_name, name)
         invocation.out.print(f"Branch {name!r} is deleted, with its database {branch.database}.")
-        invocation.print_json({"ok": True, **_branch_json(branch)})
+        invocation.print_json({"ok": True, **branch_json(branch)})
         return 0
 
     invocation.run(work)
@@ -253,82 +246,3 @@ def _leaving(settings: Settings, method: str) -> dict[str, str | None]:
         raise SettingsError(f"there is no DB_METHOD {method!r} without a branch.", hint="LOCAL, PRODUCTION, EMBEDDED.")
     settings.with_urls(db_method=method.upper())  # says what is missing for it
     return {"DB_METHOD": method.upper(), "DATABASE_BRANCH": None}
-
-
-@contextmanager
-def _progress(invocation: Invocation) -> Iterator[Callable[[BranchProgress], None]]:
-    with progress_bar(invocation.err, hidden=invocation.json) as progress:
-        line = progress.add_task("copying")
-        yield lambda at: progress.update(line, description=at.collection, completed=at.number, total=at.total)
-
-
-def _branch_table(branches: Sequence[Branch], current: str) -> Any:
-    now = datetime.now(UTC)
-    return table(
-        "branch",
-        "database",
-        "made (UTC)",
-        "expires (UTC)",
-        "holds",
-        "state",
-        rows=(
-            (
-                each.name,
-                each.database,
-                f"{each.created:%Y-%m-%d %H:%M}",
-                f"{each.expires:%Y-%m-%d %H:%M}" if each.expires else "never",
-                "everything" if each.sample is None else f"a sample of {each.sample:,}",
-                str(each.state(now)) + (", in use here" if each.database == current else ""),
-            )
-            for each in branches
-        ),
-    )
-
-
-def _diff_table(different: Sequence[CollectionDiff]) -> Any:
-    return table(
-        "collection",
-        "structure",
-        "documents",
-        "for example",
-        rows=((each.name, _structure_told(each), _counts_told(each), _ids_told(each)) for each in different),
-    )
-
-
-def _structure_told(each: CollectionDiff) -> str:
-    if each.only_in is not None:
-        return f"only in {each.only_in}"
-    parts = [f"options: {', '.join(each.options)}"] if each.options else []
-    for sign, names in (("+", each.indexes_added), ("-", each.indexes_removed), ("~", each.indexes_changed)):
-        parts += [f"index {sign}{name}" for name in names]
-    return ", ".join(parts)
-
-
-def _told(found: Differences, ids: bool) -> list[tuple[str, Any]]:
-    signs = ("+", "~", "-")
-    counts = (found.added, found.changed, found.removed)
-    samples = (found.added_ids, found.changed_ids, found.removed_ids)
-    return [(sign, which if ids else count) for sign, count, which in zip(signs, counts, samples, strict=True) if count]
-
-
-def _counts_told(each: CollectionDiff) -> str:
-    return " ".join(f"{sign}{count:,}" for sign, count in _told(each.documents, ids=False))
-
-
-def _ids_told(each: CollectionDiff) -> str:
-    return " ".join(f"{sign}{ids[0]}" for sign, ids in _told(each.documents, ids=True))
-
-
-def _branch_json(branch: Branch) -> dict[str, Any]:
-    return {
-        "branch": branch.name,
-        "database": branch.database,
-        "created": branch.created.isoformat(),
-        "expires": branch.expires.isoformat() if branch.expires else None,
-        "sample": branch.sample,
-        "state": branch.state(datetime.now(UTC)),
-    }
-
-
-def _expiry(branch: Branch) -> str:
-    return f" It expires {branch.expires:%Y-%m-%d %H:%M} UTC." if branch.expires else ""

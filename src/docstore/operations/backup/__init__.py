@@ -11,15 +11,14 @@ from docstore.operations.backup.listing import FoundBackup, Standing, list_backu
 from docstore.operations.backup.manifest import CollectionEntry, FileEntry, Manifest
 from docstore.operations.backup.places import Place, open_place
 from docstore.operations.backup.planning import told_state
-from docstore.operations.backup.restoring import (
+from docstore.operations.backup.restore_terms import (
     RestoredCollection,
     RestoreOptions,
     RestoreProgress,
     RestoreReport,
     Stage,
-    restore_backup,
-    restore_state,
 )
+from docstore.operations.backup.restoring import restore_backup, restore_state
 from docstore.operations.backup.retention import Keep, PruneReport, Verdict, judge, prune_backups
 from docstore.operations.backup.scheduling import Cron, Every, Scheduler, SlotOutcome
 from docstore.operations.backup.sealing import Seal
