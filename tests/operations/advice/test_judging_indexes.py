@@ -114,6 +114,17 @@ def test_distinct_values_are_scaled_up_when_none_repeats() -> None:
     assert facts.distinct("tags") == 1_001
 
 
+def test_a_look_up_finds_what_is_as_common_as_chance_has_it() -> None:
+    sample = [{"n": n, "m": n % 10, "bio": None if n % 5 else str(n), "most": n == 0} for n in range(1_000)]
+    facts = collection(documents=90_000, sample=sample)
+
+    assert facts.share("n") == pytest.approx(1 / 90_000)
+    assert facts.share("m") == pytest.approx(0.1)
+    assert facts.share("bio", null=True) == pytest.approx(0.8)
+    assert facts.share("most") > 0.99
+    assert facts.share("nowhere") == 1.0
+
+
 def test_values_are_found_through_lists_and_documents() -> None:
     document = {"a": [{"b": 1}, {"b": [2, 3]}], "c": {"d": None}, "e": []}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -104,6 +105,19 @@ class CollectionFacts:
         if values and different >= 0.9 * len(values):
             return max(self.documents, different)
         return different
+
+    def share(self, path: str, *, null: bool = False) -> float:
+        """The part of the documents that a look-up by a value of this field finds: of null, or of a value as common as
+        that of a document taken by chance."""
+        if self.distinct(path) >= self.documents > 0 and not null:
+            return 1 / self.documents
+        values = Counter(_hashable(value) for value in self.values(path))
+        total = values.total()
+        if not total:
+            return 1.0
+        if null:
+            return max(values[None] / total, 1 / total)
+        return float(sum((count / total) ** 2 for count in values.values()))
 
 
 async def read_facts(

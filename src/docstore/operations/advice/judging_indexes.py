@@ -49,7 +49,8 @@ def unused(facts: CollectionFacts, uses: Sequence[ShapeUse], now: datetime) -> I
                 f"none of the {len(uses)} different queries in the log ({queries:,.0f} in all) could use it; "
                 "this server does not count index use, so the log alone says so"
             )
-            yield Advice(Kind.UNUSED, facts.name, reason, removal(index), index.name)
+            remedy = f"if the log shows all that asks for it: {removal(index)}"
+            yield Advice(Kind.UNUSED, facts.name, reason, remedy, index.name)
 
 
 def low_value(facts: CollectionFacts) -> Iterator[Advice]:

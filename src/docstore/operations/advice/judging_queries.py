@@ -61,17 +61,16 @@ class Judged:
             found = index.fits(need, living=self.use.shape.living)
             if found.meets(need):
                 return True
-            if found.helps and found.sorts and self._reads(found.equality) <= _FEW_READ:
+            if found.helps and found.sorts and self.reads(need, found.equality) <= _FEW_READ:
                 return True
         return False
 
-    def _reads(self, equality: Sequence[str]) -> float:
-        if not equality:
-            return float(self.facts.documents)
-        different = 1
+    def reads(self, need: Need, equality: Sequence[str]) -> float:
+        """How many documents are read when an index looks these equalities up, as a sample tells."""
+        read = float(self.facts.documents)
         for name in equality:
-            different *= max(1, self.facts.distinct(name))
-        return self.facts.documents / different
+            read *= self.facts.share(name, null=name in need.nulls)
+        return read
 
 
 @dataclass
@@ -130,11 +129,10 @@ def _worth_an_index(judged: Judged, lacking: Sequence[Need]) -> bool:
         return True
     if not any(need.equality or need.ranges for need in lacking):
         return False
-    if shape.limited or plan is None or plan.returned is None:
-        return judged._reads(
-            [name for need in lacking for name in need.equality]
-        ) <= _MUCH_OF_IT * judged.facts.documents or any(need.ranges for need in lacking)
-    return plan.returned <= _MUCH_OF_IT * judged.facts.documents
+    most = _MUCH_OF_IT * judged.facts.documents
+    if any(not need.ranges and judged.reads(need, sorted(need.equality)) > most for need in lacking):
+        return False
+    return shape.limited or plan is None or plan.returned is None or plan.returned <= most
 
 
 def _keys(facts: CollectionFacts, need: Need) -> tuple[tuple[str, int], ...]:
@@ -214,6 +212,8 @@ def _unavoidable(judged: Judged) -> Iterator[Advice]:
         )  # fmt: skip
     elif plan.scans and shape.filter and shape.operation != "insert":
         part = (plan.returned or 0) / judged.facts.documents if judged.facts.documents else 0
+        if judged.needs and shape.limited:
+            return  # it stops as soon as it has enough, which comes early
         if judged.needs and part > _MUCH_OF_IT:
             reason = f"the whole collection is read, and {part:.0%} of it found: an index would not help"
             remedy = "ask for less: a narrower condition, a limit, or a page"

@@ -22,6 +22,8 @@ class Need:
     equality: frozenset[str] = frozenset()
     sort: tuple[tuple[str, int], ...] = ()
     ranges: tuple[str, ...] = ()
+    nulls: frozenset[str] = frozenset()
+    """Of the equalities those with null, which is often the commonest value."""
 
     @property
     def ordering(self) -> tuple[tuple[str, int], ...]:
@@ -69,13 +71,14 @@ def needs_of(shape: Shape) -> list[Need]:
     ranges: list[str] = []
     branches: list[list[Mapping[str, Any]]] = []
     _collect(shape.filter, equality, ranges, branches)
-    needs = [Need(frozenset(equality), shape.sort, tuple(dict.fromkeys(ranges)))]
+    nulls = frozenset(name for name, condition in shape.filter.items() if condition == "?null")
+    needs = [Need(frozenset(equality), shape.sort, tuple(dict.fromkeys(ranges)), nulls)]
     for branch in branches[:1]:
         needs = []
         for part in branch:
             own, bounded = set(equality), list(ranges)
             _collect(part, own, bounded, [])
-            needs.append(Need(frozenset(own), shape.sort, tuple(dict.fromkeys(bounded))))
+            needs.append(Need(frozenset(own), shape.sort, tuple(dict.fromkeys(bounded)), nulls))
     return [need for need in needs if need.fields] if all(need.fields for need in needs) else []
 
 
