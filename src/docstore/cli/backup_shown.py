@@ -62,6 +62,7 @@ def restore_progress(invocation: Invocation) -> Iterator[Callable[[RestoreProgre
 
         def listen(at: RestoreProgress) -> None:
             if at.stage is Stage.DOCUMENTS:
+                tell("", "filling", 0, 0)
                 tell(at.name, at.name, at.done, at.total)
             elif at.stage is Stage.INDEXES:
                 tell(at.name, f"{at.name}: {at.total} indexes", 0, 0)
@@ -79,7 +80,7 @@ def _bars(invocation: Invocation, first: str) -> Iterator[Callable[[str, str, in
 
         def tell(key: str, description: str, done: int, total: int) -> None:
             if key not in bars and (not key or total < _SMALL):
-                progress.update(small, description=description, completed=done, total=total)
+                progress.update(small, description=description, completed=done, total=total or None)
                 return
             if key not in bars:
                 bars[key] = progress.add_task(key)

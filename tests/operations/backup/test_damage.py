@@ -123,6 +123,7 @@ async def test_damage_that_leaves_the_format_whole_is_located_by_blocks(tmp_path
 async def test_missing_added_and_swapped_files_are_named(made: Path) -> None:
     shutil.copy(made / "shop" / "Post.bson.gz", made / "shop" / "Tag.bson.gz")
     (made / "shop" / "Post.metadata.json.gz").unlink()
+    (made / "README.txt").write_text("no tool reads this")
 
     report = await verified(made)
 

@@ -11,7 +11,7 @@ from docstore.errors import BackupError, CorruptBackup
 from docstore.operations.backup.catalog import CollectionSpec
 from docstore.operations.backup.contents import Backup, StoredFile
 from docstore.operations.backup.framing import Framer
-from docstore.operations.backup.naming import MANIFEST, PRELUDE, DumpName, Kind
+from docstore.operations.backup.naming import MANIFEST, PRELUDE, DumpName, Kind, taken_apart
 from docstore.operations.backup.places import told_problems
 
 
@@ -158,7 +158,7 @@ def _unknown_files(backup: Backup) -> list[CorruptBackup]:
     return [
         CorruptBackup(f"{path} is not in the manifest: the backup did not write it.", file=path)
         for path in sorted(backup.sizes)
-        if path not in own
+        if path not in own and taken_apart(path.rpartition("/")[2]) is not None
     ]
 
 
