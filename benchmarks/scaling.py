@@ -154,11 +154,12 @@ async def stream(contender: Any, count: int) -> dict[str, Any]:
     async for _ in contender.stream_small():
         seen += 1
         if seen > count // 10 and seen % 5000 == 0:
-            resident.append(_resident_megabytes())
+            resident.append(resident_megabytes())
     await contender.clear_small()
     return {"documents": seen, "growth_mb": round(max(resident) - min(resident), 1), "target_mb": 30}
 
 
-def _resident_megabytes() -> float:
+def resident_megabytes() -> float:
+    """How much memory this process holds now."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -82,7 +82,7 @@ class BucketLeases:
                 before = rows
                 await self._take(rows, now, share - len(mine))
                 now, rows = await self._read()
-                self.stolen += sum(_was_stolen(before[name], row, self._owner) for name, row in rows.items())
+                self.stolen += sum(_was_stolen(before.get(name, {}), row, self._owner) for name, row in rows.items())
         self.held = {
             int(name): row["token"]
             for name, row in rows.items()

@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from docstore.documents import translated, utc_now
-from docstore.outbox.entries import EntryStatus, OutboxEntry
+from docstore.outbox.entries import BUCKETS, EntryStatus, OutboxEntry
 
 Row = dict[str, Any]
 Key = tuple[str, str]
 
 _PENDING = EntryStatus.PENDING.value
+_MARKED_AT_ONCE = 100
+"""Ids in one command: not every server takes long lists lightly."""
 
 
 class BucketQueue:
@@ -81,18 +83,22 @@ class BucketQueue:
             )
 
     async def _oldest(self, now: datetime, limit: int) -> list[Row]:
-        wanted = {"status": _PENDING, "bucket": {"$in": sorted(self._held)}, "nextAttemptAt": {"$lte": now}}
+        wanted: dict[str, Any] = {"status": _PENDING, "nextAttemptAt": {"$lte": now}}
+        if len(self._held) < BUCKETS:
+            wanted["bucket"] = {"$in": sorted(self._held)}
         rows: list[Row] = await self._collection.find(wanted).sort({"seq": 1}).limit(limit).to_list()
         return rows
 
     async def _settle(self, rows: Sequence[Row], changes: Mapping[str, Any]) -> None:
         with translated(OutboxEntry.get_collection_name()):
             for token, ids in _by_token(rows, self._held).items():
-                # A relay that lost a bucket says nothing about its rows any more.
-                await self._collection.update_many(
-                    {"_id": {"$in": ids}, "status": _PENDING, "fence": {"$lte": token}},
-                    {"$set": {**changes, "fence": token, "updatedAt": utc_now()}},
-                )
+                for start in range(0, len(ids), _MARKED_AT_ONCE):
+                    part = ids[start : start + _MARKED_AT_ONCE]
+                    # A relay that lost a bucket says nothing about its rows any more.
+                    await self._collection.update_many(
+                        {"_id": {"$in": part}, "status": _PENDING, "fence": {"$lte": token}},
+                        {"$set": {**changes, "fence": token, "updatedAt": utc_now()}},
+                    )
 
 
 def _by_token(rows: Iterable[Row], held: Mapping[int, int]) -> dict[int, list[Any]]:

@@ -86,7 +86,9 @@ class Relay:
                         await waker.wait(backoff_s(failures), woken=False)
                         continue
                     failures = 0
-                    if not run.sent:
+                    if run.sent:
+                        await waker.be_busy()
+                    else:
                         await waker.wait(poll_s)
             finally:
                 await self._let_go()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +22,9 @@ _log = logging.getLogger("docstore.outbox")
 class Waker:
     """Waits for new rows, for a time that is up, or for the end.
 
+    The stream is open while there is nothing to do: a busy relay finds new rows anyway, and a server has to look at
+    every row that it marks.
+
     Args:
         stop: ends every wait.
     """
@@ -28,31 +32,33 @@ class Waker:
     def __init__(self, stop: asyncio.Event) -> None:
         self._stop = stop
         self._news = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._ending: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._end())]
+        self._ending = asyncio.create_task(self._end())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        left = set(self._tasks)
-        for _ in range(_CANCELLED_TIMES):
-            for task in left:
-                task.cancel()
-            # The driver may lose a cancellation while it deals with the stream's connection.
-            _, left = await asyncio.wait(left, timeout=_CLOSING_S)
-            if not left:
-                return
+        await _cancelled(task for task in (self._ending, self._watching) if task is not None)
 
     async def wait(self, seconds: float, *, woken: bool = True) -> None:
         """Wait until there is news (unless `woken` is False), or the time is up."""
+        if woken and self._watching is None:
+            self._watching = asyncio.create_task(self._watch())
         waited = self._news if woken else self._stop
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(waited.wait(), seconds)
         if not self._stop.is_set():
             self._news.clear()
+
+    async def be_busy(self) -> None:
+        """There is something to do: no stream is needed."""
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            await _cancelled([watching])
 
     async def _end(self) -> None:
         await self._stop.wait()
@@ -68,3 +74,14 @@ class Waker:
             except Exception as error:  # a server without change streams, or one that is away
                 _log.debug("No change stream on the outbox (%s); it is polled.", type(error).__name__)
             await asyncio.sleep(_AGAIN_S)
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    left = set(tasks)
+    for _ in range(_CANCELLED_TIMES):
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        # The driver may lose a cancellation while it deals with the stream's connection.
+        _, left = await asyncio.wait(left, timeout=_CLOSING_S)

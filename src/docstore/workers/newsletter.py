@@ -6,7 +6,7 @@ sender. Who was written before is left out, so a worker that died half-way goes 
 
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from pydantic import JsonValue, ValidationError
@@ -29,7 +29,8 @@ from docstore.outbox import handle_once, was_handled
 from docstore.workers.events import event_in
 from docstore.workers.messages import Message
 
-BATCH: Final = 500
+BATCH: Final = 200
+_LOOKED_UP_AT_ONCE: Final = 100
 DEFAULT_SENDER: Final = "newsletter@localhost"
 
 _log = logging.getLogger("docstore.workers")
@@ -95,7 +96,7 @@ class NewsletterWorker:
 
     async def _open_send(self, post: Post) -> EmailSend:
         # The id follows from the post, so whoever comes second finds the first one's.
-        send_id = PydanticObjectId(hashlib.sha256(f"newsletter of post {post.id}".encode()).digest()[:12])
+        send_id = _id_of(f"newsletter of post {post.id}")
         known = await _send_with(send_id)
         if known is not None:
             return known
@@ -159,30 +160,42 @@ async def _audience_of(post: Post) -> frozenset[str] | None:
 
 async def _write_deliveries(post: Post, send: EmailSend, members: Sequence[Member]) -> None:
     """Write the deliveries of a batch that are not there yet, with the event that hands them on."""
+    wanted = _deliveries(send, members)
 
-    async def write() -> None:
-        wanted = _deliveries(send, members)
-        there = EmailRecipient.find(EmailRecipient.email_send_id == send.id, In(EmailRecipient.email, list(wanted)))
-        for known in await there.to_list():
-            wanted.pop(known.email, None)
-        if not wanted:
-            return
-        fresh = list(wanted.values())
-        await EmailRecipient.insert_many(fresh)
-        await emit(
-            NewsletterBatch(
-                aggregate_id=_stored_id(send),
-                post_id=_stored_id(post),
-                subject=send.subject,
-                from_email=send.from_email,
-                recipients=tuple(
-                    {"recipientId": str(each.id), "email": each.email, "memberId": str(each.member_id)}
-                    for each in fresh
-                ),
-            )
-        )
+    async def write(deliveries: Sequence[EmailRecipient]) -> None:
+        if deliveries:
+            await EmailRecipient.insert_many(list(deliveries))
+            await emit(_batch_of(post, send, deliveries))
 
-    await run_in_transaction(write)
+    try:
+        await run_in_transaction(lambda: write(list(wanted.values())))
+    except UniqueViolation:
+        # Somebody was here before: this worker before it died, or another one.
+        there = await _written(wanted)
+        fresh = [each for each in _deliveries(send, members).values() if each.id not in there]
+        await run_in_transaction(lambda: write(fresh))
+
+
+async def _written(deliveries: Mapping[str, EmailRecipient]) -> set[Any]:
+    """Which of the deliveries are there, deleted ones included."""
+    ids = [each.id for each in deliveries.values()]
+    there: set[Any] = set()
+    for start in range(0, len(ids), _LOOKED_UP_AT_ONCE):
+        part = ids[start : start + _LOOKED_UP_AT_ONCE]
+        there |= {row.id async for row in EmailRecipient.with_deleted.find(In(EmailRecipient.id, part))}
+    return there
+
+
+def _batch_of(post: Post, send: EmailSend, deliveries: Sequence[EmailRecipient]) -> NewsletterBatch:
+    return NewsletterBatch(
+        aggregate_id=_stored_id(send),
+        post_id=_stored_id(post),
+        subject=send.subject,
+        from_email=send.from_email,
+        recipients=tuple(
+            {"recipientId": str(each.id), "email": each.email, "memberId": str(each.member_id)} for each in deliveries
+        ),
+    )
 
 
 def _deliveries(send: EmailSend, members: Sequence[Member]) -> dict[str, EmailRecipient]:
@@ -194,6 +207,8 @@ def _deliveries(send: EmailSend, members: Sequence[Member]) -> dict[str, EmailRe
             # An old record; one bad address must not keep the newsletter from everybody else.
             _log.warning("Member %s has no valid e-mail address, and gets no newsletter.", member.id)
             continue
+        # The id follows from the e-mail and the address, so that nobody is written twice whatever indexes there are.
+        delivery.id = _id_of(f"{send.id} to {delivery.email}")
         deliveries.setdefault(delivery.email, delivery)
     return deliveries
 
@@ -212,3 +227,7 @@ async def _finish(post: Post, send: EmailSend) -> None:
 def _stored_id(document: Any) -> PydanticObjectId:
     assert document.id is not None
     return PydanticObjectId(document.id)
+
+
+def _id_of(what: str) -> DocumentId:
+    return DocumentId(hashlib.sha256(what.encode()).digest()[:12])

@@ -1,0 +1,189 @@
+"""``python -m benchmarks.pipelines``: the relay beside a bare producer loop, and a newsletter's fan-out beside bare writes.
+
+On a real Kafka where Java and Maven are at hand, else on the embedded one.
+"""
+
+import argparse
+import asyncio
+import json
+import resource
+import statistics
+import time
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any
+from uuid import uuid4
+
+from benchmarks.scaling import resident_megabytes
+from docstore.clients import KafkaPublisher, close_kafka_producer, get_kafka_producer
+from docstore.documents import Event, declared_indexes, emit
+from docstore.embedded import EmbeddedServers
+from docstore.models import Author, EmailRecipient, EmailSend, Member, Post
+from docstore.outbox import OutboxEntry, Relay
+from docstore.settings import Settings
+from docstore.store import Store
+from docstore.workers import Message, NewsletterWorker
+from docstore.workers.newsletter import BATCH
+from scripts.kafka_local import KafkaUnavailable, LocalKafka
+
+
+class Counted(Event):
+    name = "bench.counted"
+    collection = "Bench"
+
+    number: int
+    text: str = "What happened, in a sentence of the usual length. " * 4
+
+
+@contextmanager
+def kafka_or_mock(mock: str) -> Any:
+    """The address of a real Kafka, else the embedded one's."""
+    try:
+        with LocalKafka() as kafka:
+            print("on a real Kafka of one broker")
+            yield kafka.bootstrap
+    except KafkaUnavailable as error:
+        print(f"on the embedded Kafka: {error}")
+        yield mock
+
+
+async def fill(events: int, keys: int) -> None:
+    """Rows in the outbox, as a few hundred writers would leave them."""
+    for start in range(0, events, 500):
+        await emit(*(Counted(aggregate_id=f"k{each % keys}", number=each) for each in range(start, start + 500)))
+
+
+async def bare_loop(settings: Settings, events: int) -> float:
+    """What one would write: find what waits, send it, mark it; no leases, no order by key, no failures."""
+    producer = await get_kafka_producer(settings)
+    rows = OutboxEntry.get_pymongo_collection()
+    began = time.perf_counter()
+    done = 0
+    while done < events:
+        batch = await rows.find({"status": "PENDING"}).limit(500).to_list()
+        sent = [
+            await producer.send(each["topic"], json.dumps(each["payload"]).encode(), key=each["key"].encode())
+            for each in batch
+        ]
+        await asyncio.gather(*sent)
+        await rows.update_many({"_id": {"$in": [each["_id"] for each in batch]}}, {"$set": {"status": "PUBLISHED"}})
+        done += len(batch)
+    return events / (time.perf_counter() - began)
+
+
+async def bare_producer(settings: Settings, events: int) -> float:
+    """The producer alone, from memory: no database at all."""
+    producer = await get_kafka_producer(settings)
+    value = Counted(aggregate_id="a", number=1).model_dump_json(by_alias=True).encode()
+    began = time.perf_counter()
+    for start in range(0, events, 500):
+        await asyncio.gather(
+            *[await producer.send("bench.bare", value, key=b"k%d" % (start + each)) for each in range(500)]
+        )
+    return events / (time.perf_counter() - began)
+
+
+async def relays(settings: Settings, events: int, count: int) -> float:
+    """So many relays until the outbox is empty; the time includes taking their leases."""
+    stop = asyncio.Event()
+    began = time.perf_counter()
+    running = [asyncio.create_task(Relay(KafkaPublisher(settings)).run(stop, poll_s=0.1)) for _ in range(count)]
+    while await OutboxEntry.find({"status": "PENDING"}).count():
+        await asyncio.sleep(0.05)
+    taken = time.perf_counter() - began
+    stop.set()
+    await asyncio.gather(*running)
+    return events / taken
+
+
+async def relay_rows(settings: Settings, events: int, rounds: int) -> None:
+    """Median rates of the contenders, taking turns."""
+    rates: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        rates.setdefault("bare producer, from memory", []).append(await bare_producer(settings, events))
+        for name, work in (
+            ("bare find, send, mark", lambda: bare_loop(settings, events)),
+            ("relay", lambda: relays(settings, events, 1)),
+            ("two relays in one process", lambda: relays(settings, events, 2)),
+        ):
+            await OutboxEntry.get_pymongo_collection().delete_many({})
+            await fill(events, keys=events // 4)
+            rates.setdefault(name, []).append(await work())
+    base = statistics.median(rates["bare find, send, mark"])
+    for name, each in rates.items():
+        rate = statistics.median(each)
+        print(f"{name:<28} {rate:8,.0f} events/s  {rate / base:5.2f} x the bare find, send, mark")
+
+
+async def fan_out(settings: Settings, store: Store, members: int) -> None:
+    """One newsletter to everybody, beside writing the same rows and messages with nothing checked."""
+    for start in range(0, members, 5000):
+        await Member.get_pymongo_collection().insert_many(
+            [{"email": f"m{each}@example.com", "unsubscribed": False} for each in range(start, start + 5000)]
+        )
+    author = await Author(clerk_id="c", name="Ada", email="a@example.com").insert()
+    post = await Post(title="N", content="…", post_url="n", author_id=author.id, is_newsletter=True).insert()
+    await post.publish()
+    row = await OutboxEntry.get_pymongo_collection().find_one({"name": "post.published"})
+    message = Message("post.published", json.dumps(row["payload"]).encode(), headers={"ce_id": row["eventId"]})
+    before, began = resident_megabytes(), time.perf_counter()
+    await NewsletterWorker().handle(message)
+    ours, grown = members / (time.perf_counter() - began), resident_megabytes() - before
+    assert await EmailRecipient.find().count() == members
+    bare = await _bare_fan_out(settings, store, members)
+    print(f"fan-out to {members:,} members: {ours:,.0f}/s, {ours / bare:.2f} x bare ({bare:,.0f}/s)")
+    print(f"memory grew by {grown:.0f} MB; most ever {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+
+
+async def _bare_fan_out(settings: Settings, store: Store, members: int) -> float:
+    producer, bare = await get_kafka_producer(settings), store.database["BareRecipient"]
+    await bare.create_indexes([each.to_index_model(EmailRecipient) for each in declared_indexes(EmailRecipient)])
+    rows: list[dict[str, Any]] = []
+    began = time.perf_counter()
+
+    async def flush() -> None:
+        await bare.insert_many(rows)
+        value = json.dumps([{"email": row["email"]} for row in rows]).encode()
+        await producer.send_and_wait("bench.newsletter", value, key=b"send")
+        rows.clear()
+
+    async for member in store.database["Member"].find({"unsubscribed": False}):
+        rows.append({"emailSendId": 1, "memberId": member["_id"], "email": member["email"], "delivered": False})
+        if len(rows) == BATCH:
+            await flush()
+    return members / (time.perf_counter() - began)
+
+
+async def run(events: int, rounds: int, members: int) -> None:
+    """Both benchmarks on servers of their own."""
+    async with AsyncExitStack() as stack:
+        servers = await stack.enter_async_context(EmbeddedServers(services=("mongodb", "kafka"), durable=False))
+        bootstrap = stack.enter_context(kafka_or_mock(servers.urls["kafka"]))
+        settings = Settings(
+            db_method="LOCAL",
+            database_name=f"bench{uuid4().hex[:6]}",
+            audit=False,
+            **{**servers.settings_overrides(), "kafka_service_uri": bootstrap},
+        )
+        store = await stack.enter_async_context(Store(settings))
+        for model in (OutboxEntry, Member, EmailRecipient, EmailSend):
+            wanted = [each.to_index_model(model) for each in declared_indexes(model)]
+            await store.database[model.get_collection_name()].create_indexes(wanted)
+        stack.push_async_callback(close_kafka_producer, settings)
+        if rounds:
+            await relay_rows(settings, events, rounds)
+        if members:
+            await fan_out(settings, store, members)
+
+
+def main() -> None:
+    """Parse the arguments and run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pipelines", description=__doc__)
+    parser.add_argument("--events", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=3, help="0 leaves the relay out")
+    parser.add_argument("--members", type=int, default=20000, help="0 leaves the fan-out out")
+    arguments = parser.parse_args()
+    asyncio.run(run(arguments.events, arguments.rounds, arguments.members))
+
+
+if __name__ == "__main__":
+    main()
