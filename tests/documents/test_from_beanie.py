@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from beanie import Indexed, View
@@ -257,3 +257,39 @@ async def test_declared_names_are_the_stored_ones_and_views_are_renewed(database
     assert await DearOnes.find_all().to_list() == []
     await document.restore()
     assert await Declared.find_one(Declared.colour == Colour.RED) == document
+
+
+class Numbered(Document):
+    id: UUID = Field(default_factory=uuid4)  # type: ignore[assignment]  # Beanie allows ids of any type
+    parent: UUID | None = None
+
+
+async def test_ids_may_be_uuids_whatever_the_client_says(bind_models: Any) -> None:
+    await bind_models(Numbered)
+    first = await Numbered().insert()
+    second = await Numbered(parent=first.id).insert()
+    assert await Numbered.get(first.id) == first
+    assert await Numbered.get_many([second.id, str(first.id)]) == [second, first]
+    assert await Numbered.find(Numbered.parent == first.id).to_list() == [second]
+    first.parent = second.id
+    await first.save()
+    await second.delete()
+    await second.restore()
+    assert [each.parent for each in await Numbered.find_all().to_list()] == [second.id, first.id]
+
+
+async def test_inspection_is_strict_where_loading_is_lenient(lenient: Any) -> None:
+    await lenient["Labelled"].insert_one({"roomNumber": 1})
+    [loaded] = await Labelled.find_all().to_list()
+    assert loaded.serial_number is None
+    result = await Labelled.inspect_collection()
+    assert (result.status, [each.document_id for each in result.errors]) == ("FAIL", [loaded.id])
+    assert "serialNumber" in result.errors[0].error
+
+
+async def test_a_database_of_many_collections_is_bound(database: Any, bind_models: Any) -> None:
+    for number in range(110):  # more than the server tells in one answer
+        await database.create_collection(f"c{number}")
+    guarded = await bind_models(Purchase)
+    assert len(await guarded.list_collection_names()) > 110
+    assert len([each async for each in await guarded.list_collections()]) > 110

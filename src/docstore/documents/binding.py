@@ -9,6 +9,7 @@ from beanie import Document as BeanieDocument
 from beanie import View
 from beanie import init_beanie as bind_as_beanie
 from beanie.odm.queries.find import FindMany
+from bson.binary import UuidRepresentation
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import CollectionInvalid
 
@@ -55,6 +56,7 @@ async def bind(
     Raises:
         SettingsError: a reference that cannot be null has the rule SET_NULL; two triggers have the same name.
     """
+    database = _with_uuids(database)
     audited = [model for model in models if audit and getattr(model, "audited", False)]
     if audited:
         models = (*models, *(each for each in AUDIT_MODELS if each not in models))
@@ -172,6 +174,14 @@ def _announcer(model: type[StoredDocument]) -> Hook:
         await emit(*await model.change_events(change))
 
     return announce
+
+
+def _with_uuids(database: AsyncDatabase[dict[str, Any]]) -> AsyncDatabase[dict[str, Any]]:
+    # Beanie stores the standard form, whatever the client says; one that says nothing takes no UUID in a filter.
+    options = database.codec_options
+    if options.uuid_representation != UuidRepresentation.UNSPECIFIED:
+        return database
+    return database.with_options(options.with_options(uuid_representation=UuidRepresentation.STANDARD))
 
 
 def _no_cache(model: type[Any]) -> None:

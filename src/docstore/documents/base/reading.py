@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from beanie.odm.models import InspectionResult
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docstore.documents.base.declaring import DeclaredDocument
@@ -10,6 +11,7 @@ from docstore.documents.codec import encode_value
 from docstore.documents.filters.compiling import CompiledFilter
 from docstore.documents.filters.trusted import TrustedFilter, trusted
 from docstore.documents.guard.ids import as_key
+from docstore.documents.inspecting import inspect as inspect_documents
 from docstore.documents.lifecycle import (
     known_id,
 )
@@ -94,6 +96,11 @@ class FoundDocument(DeclaredDocument):
         """The distinct values of a field among the documents that match."""
         found: list[Any] = await cls.find(filter or {}).distinct(key, session=session, **kwargs)
         return found
+
+    @classmethod
+    async def inspect_collection(cls, session: Session = None) -> InspectionResult:
+        """Which stored documents do not fit this class; also those that a query would load leniently."""
+        return await inspect_documents(cls, session)
 
     @classmethod
     def _add_class_id_filter(cls, args: tuple[Any, ...], with_children: bool = False) -> tuple[Any, ...]:

@@ -153,6 +153,14 @@ class GuardedDatabase(AsyncDatabase[Document]):
         if await self._raw[name].find_one(dict(DELETED), {"_id": 1}) is not None:
             self._refuse(f"overwriting or dropping {name}", "deleted documents in it would be destroyed")
 
+    async def list_collections(self, *args: Any, **kwargs: Any) -> AsyncCommandCursor[Any]:
+        """A cursor over what is known of the collections; the raw database's, whose client is its session's."""
+        return await self._raw.list_collections(*args, **kwargs)
+
+    async def list_collection_names(self, *args: Any, **kwargs: Any) -> list[str]:
+        """The names of all collections."""
+        return await self._raw.list_collection_names(*args, **kwargs)
+
     async def cursor_command(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refused: it runs any command."""
         self._refuse("cursor_command()", "it walks around the guard")
