@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 group = typer.Typer(help="Write, plan, apply and roll back migrations.", no_args_is_help=True)
 
 _DEFAULT = Path("migrations")
+_WAIT_S = 60.0  # longer than the lease of a process that died
 
 DirectoryOption = Annotated[
     Path, typer.Option("--directory", help="Where the migration files are.", metavar="PATH", show_default=True)
@@ -33,7 +34,9 @@ DirectoryOption = Annotated[
 DryFlag = Annotated[bool, typer.Option("--dry-run", help="Show operations and counts; write nothing.")]
 ToOption = Annotated[str | None, typer.Option("--to", help="Its number or name.", metavar="MIGRATION")]
 OrderFlag = Annotated[bool, typer.Option("--allow-out-of-order", help="Apply one although a later one is applied.")]
-WaitOption = Annotated[float, typer.Option("--wait", help="Seconds to wait for another deployment.", min=0)]
+WaitOption = Annotated[
+    float, typer.Option("--wait", help="Seconds to wait for another deployment; 0 fails at once.", min=0)
+]
 BatchOption = Annotated[int, typer.Option("--batch-size", help="Documents in a batch.", min=1, max=100_000)]
 ThrottleOption = Annotated[
     float | None, typer.Option("--throttle", help="Most documents a second.", min=0.1, metavar="N")
@@ -160,7 +163,7 @@ def up(
     allow_out_of_order: OrderFlag = False,
     batch_size: BatchOption = 1000,
     throttle: ThrottleOption = None,
-    wait: WaitOption = 0,
+    wait: WaitOption = _WAIT_S,
     directory: DirectoryOption = _DEFAULT,
     json: JsonFlag = False,
 ) -> None:
@@ -192,7 +195,7 @@ def down(
     dry_run: DryFlag = False,
     batch_size: BatchOption = 1000,
     throttle: ThrottleOption = None,
-    wait: WaitOption = 0,
+    wait: WaitOption = _WAIT_S,
     yes: YesFlag = False,
     directory: DirectoryOption = _DEFAULT,
     json: JsonFlag = False,
@@ -326,7 +329,7 @@ async def _runner(
     *,
     batch_size: int = 1000,
     throttle: float | None = None,
-    wait: float = 0.0,
+    wait: float = _WAIT_S,
 ) -> AsyncIterator[MigrationRunner]:
     from docstore.schema.migrations import MigrationRunner, Pace
 
@@ -338,6 +341,10 @@ async def _runner(
             pace=Pace(batch_size, throttle),
             action=opened.settings.validator_action,
             waiting=wait,
+            on_wait=lambda state: invocation.err.print(
+                f"Waiting for {state.owner or 'another process'}, at it since {state.since:%H:%M:%S} UTC …",
+                markup=False,
+            ),
         )
 
 

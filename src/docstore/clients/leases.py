@@ -11,6 +11,7 @@ import contextlib
 import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -64,6 +65,7 @@ class MongoLease:
         ttl: seconds after which a silent holder has lost it.
         waiting: seconds to wait for another holder; 0 fails at once, None waits for ever.
         collection: where the rows are.
+        on_wait: told once whom there is to wait for.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class MongoLease:
         ttl: float = 30.0,
         waiting: float | None = 0.0,
         collection: str = LEASE_COLLECTION,
+        on_wait: Callable[[LeaseState], None] = lambda _: None,
     ) -> None:
         self._rows: AsyncCollection[dict[str, Any]] = _journaled(database, collection)
         self.name = name
@@ -83,6 +86,7 @@ class MongoLease:
         self.lost = asyncio.Event()
         """Set when somebody else may hold the lease by now."""
         self._waiting = waiting
+        self._on_wait = on_wait
         self._holder = uuid4().hex
         self._token = 0
         self._good_until = 0.0
@@ -142,6 +146,7 @@ class MongoLease:
 
     async def _acquire(self) -> None:
         deadline = None if self._waiting is None else time.monotonic() + self._waiting
+        told = False
         while True:
             state = await lease_state(self._rows, self.name)
             if state is None:
@@ -152,6 +157,9 @@ class MongoLease:
             if state.held and deadline is not None and time.monotonic() >= deadline:
                 raise _held(state)
             if state.held:
+                if not told:
+                    self._on_wait(state)
+                told = True
                 await asyncio.sleep(min(_POLL_S, self.ttl / 4))
 
     async def _make_row(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
@@ -17,7 +17,7 @@ from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure
 
-from docstore.documents import current_transaction, run_in_transaction
+from docstore.documents import current_transaction
 from docstore.errors import MigrationFailed
 from docstore.schema.migrations.journal import StepRecord
 from docstore.schema.migrations.kept import Item, KeptRows
@@ -111,10 +111,12 @@ class BatchRun:
         kept: where earlier states are kept, when any are.
         way: for which way they are kept.
         checkpoint: writes down where the step is, inside the batch's transaction.
+        transact: runs work in a transaction, again when it loses a race.
         record: where it is now.
         batch_size: documents in a batch.
         throttle: most documents a second; None for as many as go.
         bypass: whether writes pass by the collection's validator.
+        until: the id of the last document to look at, in a one-element tuple; empty for all.
     """
 
     def __init__(
@@ -124,18 +126,22 @@ class BatchRun:
         *,
         kept: KeptRows | None,
         way: str,
-        checkpoint: Callable[[StepRecord], Any],
+        checkpoint: Callable[[StepRecord], Awaitable[None]],
+        transact: Callable[[Callable[[], Awaitable[int]]], Awaitable[int]],
         record: StepRecord,
         batch_size: int,
         throttle: float | None,
         bypass: bool,
+        until: tuple[Any, ...] = (),
     ) -> None:
         self._database = database
+        self._until = until
         self._collection = database[step.collection]
         self._step = step
         self._kept = kept
         self._way = way
         self._checkpoint = checkpoint
+        self._transact = transact
         self._record = record
         self._batch_size = batch_size
         self._throttle = throttle
@@ -186,6 +192,7 @@ class BatchRun:
                             if time.monotonic() - opened > _CURSOR_SECONDS:
                                 break
                     else:
+                        rows += await self._last()
                         if rows:
                             yield rows
                         return
@@ -193,19 +200,29 @@ class BatchRun:
                 if error.code not in _CURSOR_GONE:
                     raise
 
+    async def _last(self) -> list[Row]:
+        """The document up to which this goes, which the cursor's upper bound leaves out."""
+        if not self._until:
+            return []
+        where = {"$and": [{"_id": self._until[0]}, dict(self._step.where)]}
+        return await self._collection.find(where, self._listed_fields(), session=_session()).to_list()
+
+    def _listed_fields(self) -> dict[str, int]:
+        return {"_id": 1, **(dict.fromkeys(self._step.fields, 1) if self._step.update is not None else {})}
+
     def _cursor(self, after: list[Any]) -> Any:
-        transaction = current_transaction()
-        projection = dict.fromkeys(self._step.fields, 1) if self._step.update is not None else {}
         cursor = self._collection.find(
             dict(self._step.where),
-            {"_id": 1, **projection},
+            self._listed_fields(),
             sort=[("_id", 1)],
             batch_size=self._batch_size,
-            session=transaction.session if transaction else None,
+            session=_session(),
         )
         # Not `_id > x`: that leaves out ids of another type than x.
         # With the hint it is read in order, and never sorted in memory.
         cursor = cursor.hint([("_id", 1)])
+        if self._until:
+            cursor = cursor.max([("_id", self._until[0])])
         return cursor.min([("_id", after[0])]) if after else cursor
 
     async def _committed(self, rows: list[Row]) -> int:
@@ -231,7 +248,7 @@ class BatchRun:
             )
             return changed
 
-        return await run_in_transaction(work, client=self._database.client)
+        return await self._transact(work)
 
     async def _updated(self, rows: list[Row]) -> int:
         """Update documents by what was listed of them, as long as they are that still."""

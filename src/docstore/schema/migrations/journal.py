@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -71,8 +71,10 @@ class Entry:
     seconds: float = 0.0
     error: str | None = None
     steps: tuple[StepRecord, ...] = ()
-    started_up: tuple[str, ...] = ()
-    """The labels of the steps up() had begun when the way was turned half-way."""
+    started_up: tuple[StepRecord, ...] | None = None
+    """The steps up() had begun, when the way was turned half-way."""
+    session: bytes = b""
+    """The driver session of the run, by which another process ends the transaction of one that was killed."""
     history: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -107,7 +109,16 @@ class Journal:
         return _entry(row) if row else Entry(name, State.PENDING)
 
     async def begin(
-        self, name: str, *, direction: str, checksum: str, description: str, batch: int, mode: str, resume: bool
+        self,
+        name: str,
+        *,
+        direction: str,
+        checksum: str,
+        description: str,
+        batch: int,
+        mode: str,
+        resume: bool,
+        session: bytes = b"",
     ) -> None:
         """Write down that a run begins, or goes on where it was."""
         changes: dict[str, Any] = {
@@ -119,6 +130,7 @@ class Journal:
             "batch": batch,
             "who": self._who,
             "token": self._token(),
+            "session": session,
             "startedAt": _now(),
             "finishedAt": None,
             "error": None,
@@ -128,9 +140,10 @@ class Journal:
         event = "resumed" if resume else "started"
         await self._write(name, changes, event=f"{direction} {event}", upsert=True)
 
-    async def turn(self, name: str, started_up: list[str]) -> None:
+    async def turn(self, name: str, steps: Sequence[StepRecord]) -> None:
         """Write down that a half-way run is taken back: its steps, of which there may be fewer than up() has."""
-        await self._write(name, {"startedUp": started_up, "steps": []}, event="turned back half-way")
+        begun = [_row(each) for each in steps]
+        await self._write(name, {"startedUp": begun, "steps": []}, event="turned back half-way")
 
     async def step(self, name: str, number: int, record: StepRecord, session: Session = None) -> None:
         """Write down where a step is. In a transaction, with the documents it changed.
@@ -138,16 +151,8 @@ class Journal:
         Raises:
             LeaseLost: another process has taken the migration over.
         """
-        row = {
-            "label": record.label,
-            "done": record.done,
-            "documents": record.documents,
-            "total": record.total,
-            "after": record.after,
-            "notes": dict(record.notes),
-        }
         written = await self._rows.update_one(
-            {"_id": name, "token": self._token()}, {"$set": {f"steps.{number}": row}}, session=session
+            {"_id": name, "token": self._token()}, {"$set": {f"steps.{number}": _row(record)}}, session=session
         )
         if not written.matched_count:
             raise _taken_over(name)
@@ -156,7 +161,7 @@ class Journal:
         """Write down that a run came to its end."""
         await self._write(
             name,
-            {"state": state.value, "finishedAt": _now(), "seconds": seconds, "error": None, "startedUp": []},
+            {"state": state.value, "finishedAt": _now(), "seconds": seconds, "error": None, "startedUp": None},
             event=state.value,
             seconds=seconds,
             session=session,
@@ -186,7 +191,7 @@ class Journal:
             "finishedAt": _now(),
             "error": None,
             "steps": [],
-            "startedUp": [],
+            "startedUp": None,
         }
         await self._write(name, changes, event=event, upsert=True)
 
@@ -239,14 +244,30 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         finished_at=row.get("finishedAt"),
         seconds=row.get("seconds", 0.0),
         error=row.get("error"),
-        steps=tuple(
-            StepRecord(
-                each["label"], each["done"], each["documents"], each["total"], each.get("after"), each.get("notes", {})
-            )
-            for each in row.get("steps") or ()
-        ),
-        started_up=tuple(row.get("startedUp") or ()),
+        steps=_records(row.get("steps")),
+        started_up=_records(row["startedUp"]) if row.get("startedUp") is not None else None,
         history=tuple(row.get("history") or ()),
+        session=bytes(row.get("session") or b""),
+    )
+
+
+def _row(record: StepRecord) -> dict[str, Any]:
+    return {
+        "label": record.label,
+        "done": record.done,
+        "documents": record.documents,
+        "total": record.total,
+        "after": record.after,
+        "notes": dict(record.notes),
+    }
+
+
+def _records(rows: Sequence[Mapping[str, Any]] | None) -> tuple[StepRecord, ...]:
+    return tuple(
+        StepRecord(
+            each["label"], each["done"], each["documents"], each["total"], each.get("after"), each.get("notes", {})
+        )
+        for each in rows or ()
     )
 
 

@@ -18,8 +18,6 @@ from pymongo.asynchronous.database import AsyncDatabase
 from docstore.schema.migrations.values import (
     MISSING,
     Row,
-    copied,
-    difference,
     put_state,
     same,
     state_of,
@@ -155,10 +153,7 @@ def _change_back(
     put_state(expected, to)
     if backward is not None:
         backward(expected)
-    wanted = copied(expected)
-    put_state(wanted, was)
-    paths = dict.fromkeys((*was, *to, *difference(expected, wanted).was))
-    now, before = state_of(document, paths), state_of(expected, paths)
+    now, before = state_of(document, was), state_of(expected, was)
     if not all(same(value, before[path]) for path, value in now.items()):
         return None
     return {path: was[path] for path in was if not same(now[path], was[path])}

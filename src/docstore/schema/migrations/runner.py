@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from docstore.clients.leases import MongoLease
-from docstore.documents import run_in_transaction, translated
+from docstore.clients.leases import LeaseState, MongoLease
+from docstore.documents import translated
 from docstore.errors import DocstoreError, IrreversibleMigration, MigrationError, MigrationFailed
 from docstore.schema.migrations.context import Migration
 from docstore.schema.migrations.files import LoadedMigration, find_migrations
@@ -27,6 +27,7 @@ from docstore.schema.migrations.planning import (
     standings,
 )
 from docstore.schema.migrations.steps import MigrationProgress, Pace, PlannedStep, StepRunner, current_session
+from docstore.schema.migrations.transacting import Transactions, end_session
 
 Database = AsyncDatabase[dict[str, Any]]
 Direction = Literal["up", "down"]
@@ -76,6 +77,7 @@ class MigrationRunner:
         ttl: seconds after which a process that died has lost its lease.
         waiting: seconds to wait for another process that runs migrations.
         on_progress: told after each batch.
+        on_wait: told once whom there is to wait for.
         on_start: told the name and the way of each migration that begins.
         on_done: told of each migration that ran to its end.
     """
@@ -85,9 +87,10 @@ class MigrationRunner:
     who: str = ""
     pace: Pace = field(default_factory=Pace)
     action: Literal["off", "warn", "error"] = "error"
-    ttl: float = 30.0
+    ttl: float = 20.0
     waiting: float | None = 0.0
     on_progress: Callable[[MigrationProgress], None] = lambda _: None
+    on_wait: Callable[[LeaseState], None] = lambda _: None
     on_start: Callable[[str, Direction], None] = lambda _name, _way: None
     on_done: Callable[[RanMigration], None] = lambda _: None
 
@@ -222,7 +225,9 @@ class MigrationRunner:
         return await self.up()
 
     def _lease(self) -> MongoLease:
-        return MongoLease(self.database, LEASE, owner=self.who or None, ttl=self.ttl, waiting=self.waiting)
+        return MongoLease(
+            self.database, LEASE, owner=self.who or None, ttl=self.ttl, waiting=self.waiting, on_wait=self.on_wait
+        )
 
     def _ready(self, standing: Standing) -> LoadedMigration:
         assert standing.file is not None, "refused before"
@@ -282,7 +287,8 @@ class MigrationRunner:
     ) -> RanMigration:
         run = _Run(self, loaded, direction, entry or Entry(loaded.name, State.PENDING), batch, lease)
         with translated(loaded.name):
-            ran = await run.run()
+            async with self.database.client.start_session() as session:
+                ran = await run.run(Transactions(session))
         self.on_done(ran)
         return ran
 
@@ -297,15 +303,21 @@ class _Run:
     entry: Entry
     batch: int
     lease: MongoLease
+    transactions: Transactions = field(init=False)
+    turned: bool = False
+    """Whether this takes back what came only half-way."""
     started: float = 0.0
 
     @property
     def journal(self) -> Journal:
         return Journal(self.runner.database, self.lease, self.runner.who)
 
-    async def run(self) -> RanMigration:
+    async def run(self, transactions: Transactions) -> RanMigration:
         self.runner.on_start(self.loaded.name, self.direction)
         self.started = time.monotonic()
+        self.transactions = transactions
+        if self.entry.half_way and self.entry.session:
+            await end_session(self.runner.database.client, self.entry.session)
         resumes = self.entry.half_way and self.entry.direction == self.direction
         await prepare_kept(self.runner.database)
         together = not resumes and not self.entry.half_way and await self._fits_transaction()
@@ -327,13 +339,14 @@ class _Run:
 
     async def _begin(self, *, resumes: bool, together: bool) -> None:
         turned = self.entry.half_way and not resumes
+        self.turned = turned or (resumes and self.entry.started_up is not None)
         if not self.entry.half_way and self.direction == "up":
             # What was kept on an earlier way there is used up; what was kept on the way back serves the same file only.
             await forget_kept(self.runner.database, self.loaded.name, "undo")
             if self.entry.checksum != self.loaded.file.checksum:
                 await forget_kept(self.runner.database, self.loaded.name, "redo")
         if turned:
-            await self.journal.turn(self.loaded.name, [each.label for each in self.entry.steps])
+            await self.journal.turn(self.loaded.name, self.entry.steps)
         await self.journal.begin(
             self.loaded.name,
             direction=self.direction,
@@ -342,6 +355,7 @@ class _Run:
             batch=self.batch,
             mode="transaction" if together else "batches",
             resume=resumes,
+            session=self.transactions.id,
         )
         self.entry = await self.journal.entry(self.loaded.name)
 
@@ -365,7 +379,7 @@ class _Run:
             await self._finish(current_session())
             return steps
 
-        return await run_in_transaction(work, client=self.runner.database.client)
+        return await self.transactions.run(work)
 
     async def _by_steps(self, *, resumes: bool) -> StepRunner:
         steps = self._steps(resumes=resumes)
@@ -379,8 +393,9 @@ class _Run:
             self.loaded.name,
             self.direction,
             self.journal,
+            self.transactions,
             done=self.entry.steps if resumes else (),
-            started_up=self.entry.started_up if self.direction == "down" and self.entry.started_up else None,
+            started_up=self.entry.started_up if self.turned else None,
             pace=self.runner.pace,
             on_progress=self.runner.on_progress,
             check=self.lease.check,

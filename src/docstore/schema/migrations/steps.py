@@ -6,18 +6,21 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from docstore.documents import current_transaction, run_in_transaction
+from docstore.documents import current_transaction
 from docstore.errors import MigrationError, MigrationFailed, MigrationHistoryError
 from docstore.schema.migrations.batches import BatchRun, DocumentStep, refused_values
 from docstore.schema.migrations.journal import Journal, StepRecord
 from docstore.schema.migrations.kept import KeptRows
+from docstore.schema.migrations.transacting import Transactions
 from docstore.schema.migrations.values import Row
 
 Database = AsyncDatabase[dict[str, Any]]
+
+R = TypeVar("R")
 
 BATCH_SIZE: Final = 1000
 
@@ -68,8 +71,9 @@ class StepRunner:
         migration: the migration's name.
         direction: "up" or "down".
         journal: where steps are written down; None in a dry run.
+        transactions: those of the run; None in a dry run.
         done: the steps of the attempt before.
-        started_up: in the way back from half-way, the labels up() had begun; None otherwise.
+        started_up: in the way back from half-way, the steps up() had begun; None otherwise.
         pace: see `Pace`.
         on_progress: told after each batch.
     """
@@ -78,8 +82,9 @@ class StepRunner:
     migration: str
     direction: str
     journal: Journal | None
+    transactions: Transactions | None = None
     done: tuple[StepRecord, ...] = ()
-    started_up: tuple[str, ...] | None = None
+    started_up: tuple[StepRecord, ...] | None = None
     pace: Pace = field(default_factory=Pace)
     on_progress: Callable[[MigrationProgress], None] = lambda _: None
     check: Callable[[], None] = lambda: None
@@ -107,7 +112,20 @@ class StepRunner:
         """Whether a step back has nothing to take back, because the way there never came to it."""
         if self.started_up is None or inverse is None:
             return False
-        return not any(label == inverse or label.startswith(f"{inverse} (") for label in self.started_up)
+        begun = self._begun(inverse)
+        return begun is None or (not begun.done and begun.total > 0 and begun.after is None and begun.documents == 0)
+
+    def _begun(self, label: str | None) -> StepRecord | None:
+        """The step of this label that the way there had begun."""
+        for each in self.started_up or ():
+            if label is not None and (each.label == label or each.label.startswith(f"{label} (")):
+                return each
+        return None
+
+    def _bound(self, inverse: str | None) -> tuple[Any, ...]:
+        """How far the step that is taken back had come, when it had not come to its end."""
+        begun = self._begun(inverse)
+        return () if begun is None or begun.done else (begun.after,)
 
     async def documents(
         self, step: DocumentStep, *, key: str | None = None, way: str | None = None, inverse: str | None = None
@@ -144,10 +162,12 @@ class StepRunner:
             kept=self.kept(key, step.collection, bypass=bypass) if key is not None and step.keep else None,
             way=way or ("undo" if self.direction == "up" else "redo"),
             checkpoint=self._write_inside,
+            transact=self._transacted,
             record=record,
             batch_size=self.pace.batch_size,
             throttle=self.pace.throttle,
             bypass=bypass,
+            until=self._bound(inverse),
         )
         self._tell(record)
         finished = await run.run(self._tell)
@@ -242,7 +262,7 @@ class StepRunner:
             await self._write(StepRecord(label, done=True))
 
         self.check()
-        await run_in_transaction(together, client=self.database.client)
+        await self._transacted(together)
         self._number += 1
 
     async def _flip_all(
@@ -267,7 +287,7 @@ class StepRunner:
                 await self._write(after)
                 return after
 
-            record = await run_in_transaction(work, client=self.database.client)
+            record = await self._transacted(work)
             self._tell(record)
             if self.pace.throttle:
                 ahead = (record.documents - first) / self.pace.throttle - (time.monotonic() - started)
@@ -315,6 +335,10 @@ class StepRunner:
         assert self.journal is not None
         self.check()
         await self.journal.step(self.migration, self._number, record, current_session())
+
+    async def _transacted(self, work: Callable[[], Awaitable[R]]) -> R:
+        assert self.transactions is not None
+        return await self.transactions.run(work)
 
     async def _write_inside(self, record: StepRecord) -> None:
         await self._write(record)

@@ -156,14 +156,7 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> lis
         if same(before, after):
             continue
         inner: list[_Change] = []
-        # An empty one on either side would be left behind, or taken away, by a change inside it.
-        if (
-            isinstance(before, Mapping)
-            and isinstance(after, Mapping)
-            and before
-            and after
-            and _addressable(before, after)
-        ):
+        if isinstance(before, Mapping) and isinstance(after, Mapping) and _addressable(before, after):
             inner = _changes(before, after, f"{prefix}{name}.")
         found += inner or [(prefix + name, before, after)]
     return found
