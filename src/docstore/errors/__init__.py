@@ -6,6 +6,7 @@
     ├── ServerUnavailable           a server could not be reached
     │   └── EmbeddedServerError     a local development server did not start
     ├── ServiceError                a server answered, and refused
+    │   └── RecordRefused           the search engine refuses a record for what it holds
     ├── OperationTimeout            no answer within the limit; for writes the outcome is unknown
     ├── NotBound                    a model was used before a Store bound it
     ├── LeaseError                  what one process alone may do
@@ -18,6 +19,7 @@
     ├── BackupError                 a backup cannot be made, read, restored or pruned
     │   ├── CorruptBackup           what is stored is not what was written; says which file, and where in it
     │   └── RestoreRefused          the restore would overwrite, or meets another one's half
+    ├── ReindexRefused              the new search index is empty, or much smaller than the old one
     ├── BranchError                 a branch cannot be made, compared or removed
     ├── DocumentError               something about one document
     │   ├── NotFound                no living document matches
@@ -83,6 +85,7 @@ from docstore.errors.operations import (
     MigrationError,
     MigrationFailed,
     MigrationHistoryError,
+    ReindexRefused,
     RestoreRefused,
 )
 from docstore.errors.servers import (
@@ -90,6 +93,7 @@ from docstore.errors.servers import (
     MissingExtra,
     NotBound,
     OperationTimeout,
+    RecordRefused,
     ServerUnavailable,
     ServiceError,
     SettingsError,
@@ -129,8 +133,10 @@ __all__ = [
     "OperationTimeout",
     "PageError",
     "ProtectedField",
+    "RecordRefused",
     "ReferenceViolation",
     "RefusedOperation",
+    "ReindexRefused",
     "RelationError",
     "RelationNotLoaded",
     "RequiredViolation",

@@ -79,3 +79,9 @@ class BranchError(DocstoreError):
     """A branch cannot be made, compared or removed."""
 
     code = "branch"
+
+
+class ReindexRefused(DocstoreError):
+    """The new index is empty or much smaller than the one that it would replace."""
+
+    code = "reindex_refused"

@@ -42,6 +42,12 @@ class ServiceError(DocstoreError):
     code = "service_error"
 
 
+class RecordRefused(ServiceError):
+    """The search engine refuses a record for what it holds; sending it again will not help."""
+
+    code = "record_refused"
+
+
 class OperationTimeout(DocstoreError):
     """No answer within the limit. A write that timed out may or may not have happened."""
 
