@@ -1,7 +1,7 @@
 """``python -m benchmarks.backup``: backup and restore beside the bare PyMongo loops that do the same, in one run.
 
-The loops are what one would write by hand: raw batches into a gzip file, and a file's documents into `insert_many`. They
-hash nothing, verify nothing and keep no journal. Each side runs in a process of its own, against the same embedded
+The loops are what one would write by hand: raw batches into a gzip file, and a file's documents into `insert_many`.
+They hash nothing, verify nothing and keep no journal. Each side runs in a process of its own, against the same embedded
 server, in turn; told are documents a second, their ratio, and the most memory that a side took.
 """
 

@@ -200,7 +200,12 @@ class Store:
 
     @asynccontextmanager
     async def make_consumer(
-        self, group: str, topics: Sequence[str], *, listener: PartitionListener | None = None
+        self,
+        group: str,
+        topics: Sequence[str],
+        *,
+        listener: PartitionListener | None = None,
+        session_timeout_s: float = 10.0,
     ) -> AsyncIterator[Consumer]:
         """A started Kafka consumer for the length of the block, for `run_consumer`.
 
@@ -211,6 +216,7 @@ class Store:
             group: the consumer group.
             topics: what it reads.
             listener: is told when partitions move, such as a `ConsumerRunner`.
+            session_timeout_s: after how many seconds without a sign of life its partitions are given to others.
 
         Raises:
             ServerUnavailable: no broker answers.
@@ -219,7 +225,9 @@ class Store:
         settings = await self._need("kafka")
         for topic in topics:
             await ensure_topic(topic, settings=settings)
-        async with make_kafka_consumer(group, topics, settings, listener=listener) as consumer:
+        async with make_kafka_consumer(
+            group, topics, settings, listener=listener, session_timeout_s=session_timeout_s
+        ) as consumer:
             yield consumer
 
     def probes(self) -> tuple[Probe, ...]:
