@@ -72,7 +72,7 @@ def test_each_is_told_with_its_cause_and_without_values(error: Exception, expect
 @pytest.mark.parametrize(
     "error",
     [
-        OperationFailure("x", 112, {}),
+        OperationFailure("x", 2, {}),
         BulkWriteError({"writeErrors": [{"code": 2}]}),
         ValueError("x"),
         PyMongoError("x"),

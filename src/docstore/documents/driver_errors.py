@@ -1,91 +1,64 @@
 """PyMongo's and Beanie's errors, told in docstore's words. The driver's error stays behind as the cause."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
-from beanie.exceptions import CollectionWasNotInitialized, DocumentNotFound, RevisionIdWasChanged
+from beanie.exceptions import DocumentNotFound, RevisionIdWasChanged
 from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
+    DocumentTooLarge,
     DuplicateKeyError,
     ExecutionTimeout,
     NetworkTimeout,
-    OperationFailure,
     PyMongoError,
-    WriteError,
+    WaitQueueTimeoutError,
+    WTimeoutError,
 )
 
+from docstore.documents.known_to_others import (
+    LateAnswer,
+    LostRace,
+    LostServer,
+    MissingDocument,
+    StaleRevision,
+    TakenValue,
+    TakenValues,
+)
 from docstore.errors import (
-    DeletedDocument,
+    AccessDenied,
     DocstoreError,
-    NotBound,
-    NotFound,
-    OperationTimeout,
-    ServerUnavailable,
-    StaleDocument,
-    UniqueViolation,
+    RequiredViolation,
     ValidationFailed,
 )
+from docstore.errors.answers import (
+    DENIED,
+    DUPLICATE_KEY,
+    INVALID,
+    TIMEOUTS,
+    TOO_LARGE,
+    UNAVAILABLE,
+    broken_rules,
+    index_name,
+    is_conflict,
+    key_fields,
+    server_code,
+    server_details,
+)
 
-DUPLICATE_KEY: Final = 11000
-_FAILED_VALIDATION: Final = 121
+_Applies = Callable[[PyMongoError, int | None], bool]
+_Tell = Callable[[PyMongoError, str], DocstoreError]
+
 _BAD_PATTERN: Final = frozenset({51091, 51108})
-_INDEX_IN_MESSAGE: Final = re.compile(r"index: (\S+)")
-
-
-class MissingDocument(NotFound, DocumentNotFound):
-    """NotFound, also for code that catches Beanie's DocumentNotFound."""
-
-
-class MissingInTrash(DeletedDocument, DocumentNotFound):
-    """DeletedDocument, also for code that catches Beanie's DocumentNotFound."""
-
-
-class StaleRevision(StaleDocument, RevisionIdWasChanged):
-    """StaleDocument, also for code that catches Beanie's RevisionIdWasChanged."""
-
-
-class UnboundModel(NotBound, CollectionWasNotInitialized):
-    """NotBound, also for code that catches Beanie's CollectionWasNotInitialized."""
-
-
-class _WithDetails:
-    """What PyMongo's errors of writes tell, beside docstore's words."""
-
-    __cause__: BaseException | None
-
-    @property
-    def details(self) -> Mapping[str, Any]:
-        """The server's answer, from the cause."""
-        details: Mapping[str, Any] | None = getattr(self.__cause__, "details", None)
-        return details or {}
-
-    def has_error_label(self, label: str) -> bool:
-        """Whether the cause has a label, as PyMongo's errors tell it."""
-        return isinstance(self.__cause__, PyMongoError) and self.__cause__.has_error_label(label)
-
-
-class TakenValue(_WithDetails, UniqueViolation, DuplicateKeyError):  # type: ignore[misc]  # `code` is docstore's
-    """UniqueViolation, also for code that catches PyMongo's DuplicateKeyError."""
-
-
-class TakenValues(_WithDetails, UniqueViolation, BulkWriteError):  # type: ignore[misc]  # `code` is docstore's
-    """UniqueViolation in a command of many writes, also for code that catches PyMongo's BulkWriteError."""
-
-    def __init__(self, message: str, **told: Any) -> None:
-        # BulkWriteError takes the server's answer for its message; here the cause has it.
-        Exception.__init__(self, message)
-        self.message = message
-        for name in ("hint", "collection", "field", "value_type"):
-            setattr(self, name, told.get(name))
 
 
 class translated:  # noqa: N801 - reads as a word of the language: with translated("Post")
     """A block inside which docstore's errors are raised for what the driver raises.
 
     Raises:
-        UniqueViolation, ValidationFailed, StaleDocument, NotFound, OperationTimeout, ServerUnavailable.
+        UniqueViolation, ValidationFailed, RequiredViolation: what was to be written breaks a rule of the database.
+        WriteConflict: a race was lost; `run_in_transaction` repeats its work on it.
+        OperationTimeout, ServerUnavailable, AccessDenied, StaleDocument, NotFound: as the names say.
     """
 
     __slots__ = ("_collection",)
@@ -98,33 +71,13 @@ class translated:  # noqa: N801 - reads as a word of the language: with translat
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         if error is None or isinstance(error, DocstoreError):
             return
-        told = _told(error, self._collection)
+        told = told_of(error, self._collection)
         if told is not None:
             raise told from error
 
 
-def duplicate_fields(error: BaseException | None) -> tuple[str, ...]:
-    """The stored fields of the unique index that a write ran into; empty when the error is of another kind."""
-    details = _duplicate_details(error)
-    if details is None:
-        return ()
-    pattern = details.get("keyPattern")
-    if isinstance(pattern, Mapping) and pattern:
-        return tuple(pattern)
-    found = _INDEX_IN_MESSAGE.search(str(details.get("errmsg", "")))
-    return (found.group(1),) if found else ()
-
-
-def _duplicate_details(error: BaseException | None) -> Mapping[str, Any] | None:
-    if isinstance(error, DuplicateKeyError):
-        return error.details or {}
-    if isinstance(error, BulkWriteError):
-        writes = (error.details or {}).get("writeErrors", ())
-        return next((each for each in writes if each.get("code") == DUPLICATE_KEY), None)
-    return None
-
-
-def _told(error: BaseException, collection: str) -> DocstoreError | None:
+def told_of(error: BaseException, collection: str) -> DocstoreError | None:
+    """The driver's or Beanie's error in docstore's words; None for what has none."""
     if isinstance(error, RevisionIdWasChanged):
         return StaleRevision(
             f"the {collection} changed since it was read.",
@@ -133,36 +86,120 @@ def _told(error: BaseException, collection: str) -> DocstoreError | None:
         )
     if isinstance(error, DocumentNotFound):
         return MissingDocument(f"no living {collection} matches.", collection=collection)
+    if isinstance(error, DocumentTooLarge):
+        return _too_large(error, collection)
     return _told_of_driver(error, collection) if isinstance(error, PyMongoError) else None
 
 
+def duplicate_fields(error: BaseException | None) -> tuple[str, ...]:
+    """The stored fields of the unique index that a write ran into; empty when the error is of another kind."""
+    if not isinstance(error, PyMongoError):
+        return ()
+    details = server_details(error)
+    if details.get("code") not in DUPLICATE_KEY:
+        details = _duplicate_in_bulk(error)
+    name = index_name(details)
+    return key_fields(details) or ((name,) if name else ())
+
+
+def _duplicate_in_bulk(error: PyMongoError) -> Any:
+    writes = (getattr(error, "details", None) or {}).get("writeErrors", ())
+    return next((each for each in writes if each.get("code") in DUPLICATE_KEY), {})
+
+
 def _told_of_driver(error: PyMongoError, collection: str) -> DocstoreError | None:
-    if _duplicate_details(error) is not None:
-        names = duplicate_fields(error)
-        fields = " and ".join(names) or "a unique index"
-        kind = TakenValues if isinstance(error, BulkWriteError) else TakenValue
-        return kind(
-            f"a living {collection} already has this {fields}.",
-            hint="Choose another value, or change the document that has it.",
+    code = server_code(error)
+    if isinstance(error, DuplicateKeyError) or code in DUPLICATE_KEY or _duplicate_in_bulk(error):
+        return _taken(error, collection)
+    tell = next((tell for applies, tell in _TELLERS if applies(error, code)), None)
+    return tell(error, collection) if tell else None
+
+
+def _taken(error: PyMongoError, collection: str) -> DocstoreError:
+    names = duplicate_fields(error)
+    fields = " and ".join(names) or "a unique index"
+    kind = TakenValues if isinstance(error, BulkWriteError) else TakenValue
+    return kind(
+        f"a living {collection} already has this {fields}.",
+        hint="Choose another value, or change the document that has it.",
+        collection=collection,
+        field=names[0] if len(names) == 1 else fields,
+    )
+
+
+def _invalid(error: PyMongoError, collection: str) -> DocstoreError:
+    rules = broken_rules(server_details(error))
+    named = [each for each in rules if each.field]
+    told = ", ".join(f"{each.field} ({each.rule})" for each in named)
+    kind = RequiredViolation if named and all(each.rule == "required" for each in rules) else ValidationFailed
+    return kind(
+        f"the database's validator refused the {collection}{': ' if told else ''}{told}.",
+        hint="Compare the document with the collection's validator.",
+        collection=collection,
+        field=" and ".join(dict.fromkeys(each.field for each in named)) or None,
+        value_type=next((each.value_type for each in named if each.value_type), None),
+    )
+
+
+def _bad_pattern(error: PyMongoError, collection: str) -> DocstoreError:
+    return ValidationFailed(
+        f"the database cannot read a pattern in a filter on {collection}, or its options.",
+        hint="Escape text that is no pattern: RegEx(field, re.escape(text)).",
+        collection=collection,
+    )
+
+
+def _too_large(error: BaseException, collection: str) -> DocstoreError:
+    return ValidationFailed(
+        f"the {collection} is larger than a document may be in MongoDB (16 MB).",
+        hint="Keep what grows in documents of their own.",
+        collection=collection,
+    )
+
+
+def _late(error: PyMongoError, collection: str) -> DocstoreError:
+    return LateAnswer(f"{collection}: no answer in time; a write may or may not have happened.", collection=collection)
+
+
+def _lost(error: PyMongoError, collection: str) -> DocstoreError:
+    if isinstance(error, WaitQueueTimeoutError):
+        return LostServer(
+            f"{collection}: no connection to MongoDB was free in time.",
+            hint="Raise maxPoolSize in the database URL, or do less at a time.",
             collection=collection,
-            field=names[0] if len(names) == 1 else fields,
         )
-    if isinstance(error, WriteError) and error.code == _FAILED_VALIDATION:
-        return ValidationFailed(
-            f"the database's validator refused the {collection}.",
-            hint="Compare the document with the collection's validator.",
-            collection=collection,
-        )
-    if isinstance(error, OperationFailure) and error.code in _BAD_PATTERN:
-        return ValidationFailed(
-            f"the database cannot read a pattern in a filter on {collection}, or its options.",
-            hint="Escape text that is no pattern: RegEx(field, re.escape(text)).",
-            collection=collection,
-        )
-    if isinstance(error, ExecutionTimeout | NetworkTimeout):
-        return OperationTimeout(f"{collection}: no answer in time; a write may or may not have happened.")
-    if isinstance(error, ConnectionFailure):
-        return ServerUnavailable(
-            f"{collection}: MongoDB cannot be reached.", hint="Run docstore doctor to see what is wrong."
-        )
-    return None
+    return LostServer(
+        f"{collection}: MongoDB cannot be reached.",
+        hint="Run docstore doctor to see what is wrong.",
+        collection=collection,
+    )
+
+
+def _race(error: PyMongoError, collection: str) -> DocstoreError:
+    return LostRace(
+        f"{collection}: another write or transaction was quicker.",
+        hint="Run the whole transaction again: run_in_transaction() and @transactional do so by themselves.",
+        collection=collection,
+    )
+
+
+def _denied(error: PyMongoError, collection: str) -> DocstoreError:
+    return AccessDenied(
+        f"{collection}: MongoDB does not let this user do it.",
+        hint="Check the user in the database URL, and grant it the role readWrite on the database.",
+        collection=collection,
+    )
+
+
+_LATE: Final = (ExecutionTimeout, NetworkTimeout, WTimeoutError)
+
+_TELLERS: Final[tuple[tuple[_Applies, _Tell], ...]] = (
+    (lambda error, code: code == INVALID, _invalid),
+    (lambda error, code: code in _BAD_PATTERN, _bad_pattern),
+    (lambda error, code: code in TOO_LARGE, _too_large),
+    (lambda error, code: isinstance(error, _LATE) or code in TIMEOUTS, _late),
+    (lambda error, code: isinstance(error, ConnectionFailure) or code in UNAVAILABLE, _lost),
+    (lambda error, code: is_conflict(error), _race),
+    (lambda error, code: code in DENIED, _denied),
+)
+"""What to say, by the first that applies."""

@@ -13,6 +13,7 @@ from bson import decode_all
 from bson.codec_options import CodecOptions
 
 from docstore.documents.codec import Codec, codec_of
+from docstore.documents.driver_errors import translated
 from docstore.documents.guard.batches import Array, BatchCursor, documents_in
 
 Load = Callable[[Mapping[str, Any]], Any]
@@ -144,8 +145,9 @@ async def load_one(collection: Any, wanted: Mapping[str, Any], loader: Loader, *
     if load is None or reading is collection:
         load = loader.load
     # As find_one() does it; each coroutine on the way to the driver is felt in a call about one document.
-    async for stored in reading.find(wanted, limit=-1, **options):
-        return load(stored)
+    with translated(collection.name):
+        async for stored in reading.find(wanted, limit=-1, **options):
+            return load(stored)
     return None
 
 

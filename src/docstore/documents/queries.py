@@ -14,11 +14,12 @@ from pymongo import UpdateOne as UpdateOneRequest
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.results import UpdateResult
 
-from docstore.documents.driver_errors import MissingDocument, translated
+from docstore.documents.driver_errors import translated
 from docstore.documents.fields import utc_now
 from docstore.documents.filters.queries import JudgedAggregation, JudgedFindMany, JudgedFindOne, JudgedUpdate
 from docstore.documents.guard.trash import purge_matching, restore_matching
 from docstore.documents.guard.versions import of_version
+from docstore.documents.known_to_others import MissingDocument
 from docstore.documents.lifecycle import assign, next_version
 from docstore.documents.loading import Instances, Loader, load_all, loader_of
 from docstore.documents.selecting import SelectedMany, SelectedOne
@@ -152,8 +153,9 @@ class _ReadMany(FindMany[ResultT]):
         by_beanie = Loader(partial(parse_obj, self.projection_model, lazy_parse=self.lazy_parse))
         documents = Instances(cursor.batch_size(batch), loader or by_beanie)
         try:
-            async for document in documents:
-                yield document
+            with translated(self.document_model.get_collection_name()):
+                async for document in documents:
+                    yield document
         finally:
             await documents.close()
 
@@ -212,12 +214,13 @@ class FindManyDocuments(JudgedFindMany, SelectedMany[ResultT], _ReadMany[ResultT
             ReferenceViolation: a living document refers to one of them.
         """
         model: Any = self.document_model
-        return await purge_matching(
-            model.get_pymongo_collection(),
-            self.get_filter_query(),
-            reason=reason,
-            session=session or self.session,
-        )
+        with translated(model.get_collection_name()):
+            return await purge_matching(
+                model.get_pymongo_collection(),
+                self.get_filter_query(),
+                reason=reason,
+                session=session or self.session,
+            )
 
 
 class FindOneDocument(JudgedFindOne, SelectedOne[ResultT], _ReadOne[ResultT], Generic[ResultT]):

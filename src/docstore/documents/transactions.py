@@ -8,7 +8,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
@@ -21,6 +21,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
+from docstore.documents.driver_errors import translated
 from docstore.errors import DocstoreError, NotBound, RefusedOperation, ServiceError
 
 P = ParamSpec("P")
@@ -204,7 +205,8 @@ async def run_in_transaction(work: Callable[[], Awaitable[R]], *, client: Client
             pause = min(0.005 * 1.7**attempt, 0.5) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
             certain = running is not None and running.committed
             if certain or not _is_transient(error) or time.monotonic() + pause > deadline:
-                raise
+                with translated("the transaction") if _is_transient(error) else nullcontext():
+                    raise
             await asyncio.sleep(pause)
 
 
@@ -314,7 +316,8 @@ async def _commit(session: AsyncClientSession) -> None:
         except PyMongoError as error:
             _explain(error)
             if not error.has_error_label("UnknownTransactionCommitResult") or attempt == _COMMIT_ATTEMPTS:
-                raise
+                with translated("the transaction"):
+                    raise
             await asyncio.sleep(0.05 * attempt)
 
 

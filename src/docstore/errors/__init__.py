@@ -6,7 +6,8 @@
     ├── ServerUnavailable           a server could not be reached
     │   └── EmbeddedServerError     a local development server did not start
     ├── ServiceError                a server answered, and refused
-    │   └── RecordRefused           the search engine refuses a record for what it holds
+    │   ├── RecordRefused           the search engine refuses a record for what it holds
+    │   └── AccessDenied            this user may not do it
     ├── OperationTimeout            no answer within the limit; for writes the outcome is unknown
     ├── NotBound                    a model was used before a Store bound it
     ├── LeaseError                  what one process alone may do
@@ -31,6 +32,7 @@
     │   │   ├── EventTooLarge       an event is larger than the broker takes
     │   │   └── UnknownField        the model has no such field (an UnsafeFilter too)
     │   ├── ReferenceViolation      a reference points nowhere, or still points here
+    │   ├── WriteConflict           another write or transaction was quicker
     │   ├── StaleDocument           the document changed since it was read
     │   └── InvalidTransition       the state machine does not allow this step
     ├── PageError                   no such page can be cut: its limit, its number or its sort
@@ -73,6 +75,7 @@ from docstore.errors.documents import (
     UnknownRelation,
     UnsafeFilter,
     ValidationFailed,
+    WriteConflict,
 )
 from docstore.errors.operations import (
     BackupError,
@@ -89,6 +92,7 @@ from docstore.errors.operations import (
     RestoreRefused,
 )
 from docstore.errors.servers import (
+    AccessDenied,
     EmbeddedServerError,
     MissingExtra,
     NotBound,
@@ -108,6 +112,7 @@ from docstore.errors.telling import (
 )
 
 __all__ = [
+    "AccessDenied",
     "BackupError",
     "BranchError",
     "CorruptBackup",
@@ -151,6 +156,7 @@ __all__ = [
     "UnknownRelation",
     "UnsafeFilter",
     "ValidationFailed",
+    "WriteConflict",
     "constraint_name",
     "error_detail",
     "is_reference_violation",

@@ -59,6 +59,12 @@ class ReferenceViolation(DocumentError):
     code = "reference"
 
 
+class WriteConflict(DocumentError):
+    """Another write or transaction was quicker; the same work may well succeed when it is run again."""
+
+    code = "conflict"
+
+
 class StaleDocument(DocumentError):
     """The document changed since it was read."""
 

@@ -48,6 +48,12 @@ class RecordRefused(ServiceError):
     code = "record_refused"
 
 
+class AccessDenied(ServiceError):
+    """The server does not let this user do it, or does not know the user."""
+
+    code = "access_denied"
+
+
 class OperationTimeout(DocstoreError):
     """No answer within the limit. A write that timed out may or may not have happened."""
 

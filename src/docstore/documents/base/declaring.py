@@ -12,13 +12,13 @@ from pydantic.alias_generators import to_camel
 from docstore.documents._metaclass import DocumentMeta
 from docstore.documents.changes import Change, DocumentChanged
 from docstore.documents.codec import LATE, codec_of, filled
-from docstore.documents.driver_errors import UnboundModel
 from docstore.documents.events import Event
 from docstore.documents.fields import UtcDateTime, is_stored
 from docstore.documents.guard.collection import GuardedCollection
 from docstore.documents.hydration import looks_stored
 from docstore.documents.include.relations import RelatedView
 from docstore.documents.indexes import Index
+from docstore.documents.known_to_others import UnboundModel
 from docstore.documents.lazy import lazily
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
 from docstore.documents.read_through import CachedDoor

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from docstore.documents.driver_errors import MissingDocument, MissingInTrash, StaleRevision
 from docstore.documents.guard.predicate import Scope, is_deleted_document
 from docstore.documents.guard.versions import VERSION
+from docstore.documents.known_to_others import MissingDocument, MissingInTrash, StaleRevision
 from docstore.documents.lifecycle.ids import stored_id
 from docstore.documents.transactions import Session
 from docstore.errors import DocumentError, StaleDocument

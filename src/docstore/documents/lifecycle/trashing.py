@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from pymongo.errors import DuplicateKeyError
 
-from docstore.documents.driver_errors import duplicate_fields
+from docstore.documents.driver_errors import duplicate_fields, translated
 from docstore.documents.guard.predicate import LIVING, Scope
 from docstore.documents.guard.trash import purge_matching, restore_matching
 from docstore.documents.lifecycle.assigning import assign
@@ -27,12 +27,13 @@ async def restore_document(document: "Document", session: Session) -> None:
     """
     model = type(document)
     everything = model.get_pymongo_collection().in_scope(Scope.ALL)
-    try:
-        status = model._status_after_restore()
-        await restore_matching(everything, {"_id": stored_id(document)}, status=status, session=session)
-    except DuplicateKeyError as error:
-        raise await _restore_conflict(document, error) from error
-    stored = await model.get_pymongo_collection().find_one({"_id": stored_id(document)}, session=session)
+    with translated(model.__name__):
+        try:
+            status = model._status_after_restore()
+            await restore_matching(everything, {"_id": stored_id(document)}, status=status, session=session)
+        except DuplicateKeyError as error:
+            raise await _restore_conflict(document, error) from error
+        stored = await model.get_pymongo_collection().find_one({"_id": stored_id(document)}, session=session)
     if stored is None:
         raise await why_missing(document, session)
     fresh = model.model_validate(stored)
@@ -56,7 +57,9 @@ async def purge_document(document: "Document", reason: str, session: Session) ->
         NotFound: there is no such document.
     """
     everything = type(document).get_pymongo_collection().in_scope(Scope.ALL)
-    if not await purge_matching(everything, {"_id": stored_id(document)}, reason=reason, session=session):
+    with translated(type(document).__name__):
+        removed = await purge_matching(everything, {"_id": stored_id(document)}, reason=reason, session=session)
+    if not removed:
         raise await why_missing(document, session)
 
 

@@ -1,0 +1,77 @@
+"""docstore's errors that are also the driver's or Beanie's: code written for those catches them as before."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from beanie.exceptions import CollectionWasNotInitialized, DocumentNotFound, RevisionIdWasChanged
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+
+from docstore.errors import (
+    DeletedDocument,
+    NotBound,
+    NotFound,
+    OperationTimeout,
+    ServerUnavailable,
+    StaleDocument,
+    UniqueViolation,
+    WriteConflict,
+)
+
+
+class MissingDocument(NotFound, DocumentNotFound):
+    """NotFound, also for code that catches Beanie's DocumentNotFound."""
+
+
+class MissingInTrash(DeletedDocument, DocumentNotFound):
+    """DeletedDocument, also for code that catches Beanie's DocumentNotFound."""
+
+
+class StaleRevision(StaleDocument, RevisionIdWasChanged):
+    """StaleDocument, also for code that catches Beanie's RevisionIdWasChanged."""
+
+
+class UnboundModel(NotBound, CollectionWasNotInitialized):
+    """NotBound, also for code that catches Beanie's CollectionWasNotInitialized."""
+
+
+class _AsItsCause:
+    """What PyMongo's errors tell beside their words: the server's answer, and the labels that retries go by."""
+
+    __cause__: BaseException | None
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """The server's answer, from the cause."""
+        details: Mapping[str, Any] | None = getattr(self.__cause__, "details", None)
+        return details or {}
+
+    def has_error_label(self, label: str) -> bool:
+        """Whether the cause has a label, as PyMongo's errors tell it."""
+        return isinstance(self.__cause__, PyMongoError) and self.__cause__.has_error_label(label)
+
+
+class TakenValue(_AsItsCause, UniqueViolation, DuplicateKeyError):  # type: ignore[misc]  # `code` is docstore's
+    """UniqueViolation, also for code that catches PyMongo's DuplicateKeyError."""
+
+
+class TakenValues(_AsItsCause, UniqueViolation, BulkWriteError):  # type: ignore[misc]  # `code` is docstore's
+    """UniqueViolation in a command of many writes, also for code that catches PyMongo's BulkWriteError."""
+
+    def __init__(self, message: str, **told: Any) -> None:
+        # BulkWriteError takes the server's answer for its message; here the cause has it.
+        Exception.__init__(self, message)
+        self.message = message
+        for name in ("hint", "collection", "field", "value_type"):
+            setattr(self, name, told.get(name))
+
+
+class LostRace(_AsItsCause, WriteConflict, PyMongoError):
+    """WriteConflict, also for code that catches PyMongo's errors, as its `with_transaction` does."""
+
+
+class LostServer(_AsItsCause, ServerUnavailable, PyMongoError):
+    """ServerUnavailable, also for code that catches PyMongo's errors."""
+
+
+class LateAnswer(_AsItsCause, OperationTimeout, PyMongoError):
+    """OperationTimeout, also for code that catches PyMongo's errors."""
