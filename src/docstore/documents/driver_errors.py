@@ -17,6 +17,7 @@ from pymongo.errors import (
 )
 
 from docstore.documents.known_to_others import (
+    DeniedAccess,
     LateAnswer,
     LostRace,
     LostServer,
@@ -26,7 +27,6 @@ from docstore.documents.known_to_others import (
     TakenValues,
 )
 from docstore.errors import (
-    AccessDenied,
     DocstoreError,
     RequiredViolation,
     ValidationFailed,
@@ -184,7 +184,7 @@ def _race(error: PyMongoError, collection: str) -> DocstoreError:
 
 
 def _denied(error: PyMongoError, collection: str) -> DocstoreError:
-    return AccessDenied(
+    return DeniedAccess(
         f"{collection}: MongoDB does not let this user do it.",
         hint="Check the user in the database URL, and grant it the role readWrite on the database.",
         collection=collection,

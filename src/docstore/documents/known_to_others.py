@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from beanie.exceptions import CollectionWasNotInitialized, DocumentNotFound, RevisionIdWasChanged
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
 
 from docstore.errors import (
+    AccessDenied,
     DeletedDocument,
     NotBound,
     NotFound,
@@ -65,13 +66,17 @@ class TakenValues(_AsItsCause, UniqueViolation, BulkWriteError):  # type: ignore
             setattr(self, name, told.get(name))
 
 
-class LostRace(_AsItsCause, WriteConflict, PyMongoError):
-    """WriteConflict, also for code that catches PyMongo's errors, as its `with_transaction` does."""
+class LostRace(_AsItsCause, WriteConflict, OperationFailure):  # type: ignore[misc]  # as above
+    """WriteConflict, also for code that catches PyMongo's OperationFailure, or goes by labels as `with_transaction`."""
 
 
-class LostServer(_AsItsCause, ServerUnavailable, PyMongoError):
-    """ServerUnavailable, also for code that catches PyMongo's errors."""
+class LostServer(_AsItsCause, ServerUnavailable, ConnectionFailure):
+    """ServerUnavailable, also for code that catches PyMongo's ConnectionFailure."""
 
 
 class LateAnswer(_AsItsCause, OperationTimeout, PyMongoError):
     """OperationTimeout, also for code that catches PyMongo's errors."""
+
+
+class DeniedAccess(_AsItsCause, AccessDenied, OperationFailure):  # type: ignore[misc]  # as above
+    """AccessDenied, also for code that catches PyMongo's OperationFailure."""
