@@ -19,6 +19,7 @@ from docstore.context import acting_as
 from docstore.documents import (
     ChangeKind,
     Document,
+    Event,
     OnDelete,
     PydanticObjectId,
     Ref,
