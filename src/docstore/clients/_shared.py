@@ -97,6 +97,18 @@ async def with_retries(
     return await caller(on, attempt)
 
 
+async def ping_ms(ping: Callable[[], Awaitable[object]]) -> float:
+    """How long a ping takes, in milliseconds: the second one, because the first makes the connection.
+
+    Raises:
+        Exception: whatever `ping` raises.
+    """
+    await ping()
+    start = time.perf_counter()
+    await ping()
+    return elapsed_ms(start)
+
+
 def elapsed_ms(start: float) -> float:
     """Milliseconds since ``time.perf_counter()`` read `start`."""
     return (time.perf_counter() - start) * 1000

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from typing import TYPE_CHECKING, Any
 
 from docstore.clients._mongo_options import connection_options, identity, masked_hosts
-from docstore.clients._shared import SharedHandles, elapsed_ms, resolve, with_retries
+from docstore.clients._shared import SharedHandles, ping_ms, resolve, with_retries
 from docstore.clients.protocols import Ping
 from docstore.errors import DocstoreError, ServerUnavailable, ServiceError, SettingsError
 from docstore.settings import Settings
@@ -75,10 +74,7 @@ async def ping_mongo(settings: Settings | None = None) -> Ping:
     settings = resolve(settings)
     client = get_mongo_client(settings)
     try:
-        await client.admin.command("ping")  # makes the connection, which is not what is measured
-        start = time.perf_counter()
-        await client.admin.command("ping")
-        latency = elapsed_ms(start)
+        latency = await ping_ms(lambda: client.admin.command("ping"))
         version = (await client.server_info())["version"]
     except OperationFailure as error:
         raise _refused(settings, error.code) from error

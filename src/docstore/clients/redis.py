@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Hashable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
 from docstore._masking import mask_url
-from docstore.clients._shared import SharedHandles, elapsed_ms, resolve, with_retries
+from docstore.clients._shared import SharedHandles, ping_ms, resolve, with_retries
 from docstore.clients.protocols import Ping
 from docstore.errors import DocstoreError, OperationTimeout, ServerUnavailable, ServiceError, SettingsError
 from docstore.settings import Settings
@@ -82,10 +81,8 @@ async def ping_redis(settings: Settings | None = None) -> Ping:
     settings = resolve(settings)
     client = get_redis(settings)
     with _translated(settings):
-        await client.ping()  # makes the connection, which is not what is measured
-        start = time.perf_counter()
-        await client.ping()
-    return Ping("redis", _address(settings), elapsed_ms(start))
+        latency = await ping_ms(client.ping)
+    return Ping("redis", _address(settings), latency)
 
 
 async def close_redis(settings: Settings | None = None) -> None:

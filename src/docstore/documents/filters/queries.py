@@ -69,8 +69,8 @@ class DeleteOneDocument(_Awaited, DeleteOne):
     """Beanie's delete of one document."""
 
 
-class JudgedAggregation(_Told):
-    """Mixed into Beanie's aggregations: errors are docstore's."""
+class _ToldReading(_Told):
+    """Mixed into Beanie's queries for many results: errors are docstore's."""
 
     if not TYPE_CHECKING:  # as above
 
@@ -82,6 +82,10 @@ class JudgedAggregation(_Told):
         async def __anext__(self) -> Any:
             with self._told():
                 return await super().__anext__()
+
+
+class JudgedAggregation(_ToldReading):
+    """Mixed into Beanie's aggregations."""
 
 
 class JudgedQuery(_Told):
@@ -131,7 +135,7 @@ class JudgedFindOne(JudgedQuery, _Awaited):
     DeleteQueryType: Any = DeleteOneDocument
 
 
-class JudgedFindMany(JudgedQuery):
+class JudgedFindMany(JudgedQuery, _ToldReading):
     """For queries for many documents."""
 
     DeleteQueryType: Any = DeleteManyDocuments
@@ -147,17 +151,6 @@ class JudgedFindMany(JudgedQuery):
             strict = is_strict(self.document_model)
             super().sort(*(self._sort_key(each, strict=strict) for each in keys))  # type: ignore[misc]  # Beanie's
         return self
-
-    if not TYPE_CHECKING:  # as above
-
-        async def to_list(self, length: int | None = None) -> list[Any]:
-            """All documents in scope that match, or the first `length`."""
-            with self._told():
-                return await super().to_list(length)
-
-        async def __anext__(self) -> Any:
-            with self._told():
-                return await super().__anext__()
 
     async def distinct(self, key: Any, session: Any = None, **kwargs: Any) -> list[Any]:
         """The distinct values of a field among the documents in scope that match.

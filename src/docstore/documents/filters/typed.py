@@ -4,27 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from beanie import operators
 from beanie.odm.operators.find import BaseFindOperator
-from beanie.operators import (
-    GT,
-    GTE,
-    LT,
-    LTE,
-    NE,
-    All,
-    And,
-    ElemMatch,
-    Eq,
-    Exists,
-    In,
-    Nor,
-    Not,
-    NotIn,
-    Or,
-    RegEx,
-    Size,
-    Text,
-)
 from bson import Regex
 
 from docstore.documents.filters.paths import FieldPath
@@ -46,13 +27,13 @@ def _under(compiler: "Compiler", field: Any, make: Callable[[FieldPath], Any], o
     return {field if str.__str__(field) == stored else stored: make(path)}
 
 
-def _equal(compiler: "Compiler", given: Eq) -> Compiled:
+def _equal(compiler: "Compiler", given: operators.Eq) -> Compiled:
     if isinstance(given.other, TrustedFilter):
         return _under(compiler, given.field, lambda path: given.other, given.other)
     return _under(compiler, given.field, lambda path: coercer(path).equal_to(given.other), given.other)
 
 
-def _unequal(compiler: "Compiler", given: NE) -> Compiled:
+def _unequal(compiler: "Compiler", given: operators.NE) -> Compiled:
     # "Has a value" is a sensible question about any field, also about one that may not be null.
     def make(path: FieldPath) -> Any:
         return {"$ne": None if given.other is None else coercer(path).compared(given.other)}
@@ -60,7 +41,7 @@ def _unequal(compiler: "Compiler", given: NE) -> Compiled:
     return _under(compiler, given.field, make, {"$ne": given.other})
 
 
-def _compared(compiler: "Compiler", given: GT | GTE | LT | LTE) -> Compiled:
+def _compared(compiler: "Compiler", given: operators.GT | operators.GTE | operators.LT | operators.LTE) -> Compiled:
     operator = given.operator
     return _under(
         compiler,
@@ -70,12 +51,12 @@ def _compared(compiler: "Compiler", given: GT | GTE | LT | LTE) -> Compiled:
     )
 
 
-def _among(compiler: "Compiler", given: In | All) -> Compiled:
-    operator, values = ("$all", given.values_list) if isinstance(given, All) else ("$in", given.other)
+def _among(compiler: "Compiler", given: operators.In | operators.All) -> Compiled:
+    operator, values = ("$all", given.values_list) if isinstance(given, operators.All) else ("$in", given.other)
     return _under(compiler, given.field, lambda path: {operator: coercer(path).among(values)}, {operator: values})
 
 
-def _not_among(compiler: "Compiler", given: NotIn) -> Compiled:
+def _not_among(compiler: "Compiler", given: operators.NotIn) -> Compiled:
     def make(path: FieldPath) -> Any:
         if not isinstance(given.other, list | tuple | set | frozenset):
             return {"$nin": coercer(path).among(given.other)}
@@ -86,31 +67,31 @@ def _not_among(compiler: "Compiler", given: NotIn) -> Compiled:
     return _under(compiler, given.field, make, {"$nin": given.other})
 
 
-def _pattern(compiler: "Compiler", given: RegEx) -> Compiled:
+def _pattern(compiler: "Compiler", given: operators.RegEx) -> Compiled:
     _expect(compiler, given.field, given.pattern, (str, re.Pattern, Regex), "a pattern")
     _expect(compiler, given.field, given.options, (str, type(None)), "options as text")
-    operators = given.query[given.field]
-    return _under(compiler, given.field, lambda path: operators, operators)
+    written = given.query[given.field]
+    return _under(compiler, given.field, lambda path: written, written)
 
 
-def _exists(compiler: "Compiler", given: Exists) -> Compiled:
+def _exists(compiler: "Compiler", given: operators.Exists) -> Compiled:
     _expect(compiler, given.field, given.value, (bool,), "True or False")
     return _under(compiler, given.field, lambda path: {"$exists": given.value}, {"$exists": given.value})
 
 
-def _size(compiler: "Compiler", given: Size) -> Compiled:
+def _size(compiler: "Compiler", given: operators.Size) -> Compiled:
     _expect(compiler, given.field, given.num, (int,), "a length")
     _expect(compiler, given.field, given.num if 0 <= given.num < 2**31 else None, (int,), "a length from 0 on")
     return _under(compiler, given.field, lambda path: {"$size": given.num}, {"$size": given.num})
 
 
-def _text(compiler: "Compiler", given: Text) -> Compiled:
+def _text(compiler: "Compiler", given: operators.Text) -> Compiled:
     _expect(compiler, "$text", given.search, (str,), "text to search for")
     _expect(compiler, "$text", given.language, (str, type(None)), "a language's name")
     return dict(given.query)
 
 
-def _element(compiler: "Compiler", given: ElemMatch) -> Compiled:
+def _element(compiler: "Compiler", given: operators.ElemMatch) -> Compiled:
     expression = given.expression
 
     def make(path: FieldPath) -> Any:
@@ -131,16 +112,16 @@ def _element(compiler: "Compiler", given: ElemMatch) -> Compiled:
     return _under(compiler, given.field, make, {"$elemMatch": expression})
 
 
-def _joined(compiler: "Compiler", given: And | Or) -> Compiled:
+def _joined(compiler: "Compiler", given: operators.And | operators.Or) -> Compiled:
     parts = [compiler.compile(each) for each in given.expressions]
     return parts[0] if len(parts) == 1 else {given.operator: parts}
 
 
-def _neither(compiler: "Compiler", given: Nor) -> Compiled:
+def _neither(compiler: "Compiler", given: operators.Nor) -> Compiled:
     return {"$nor": [compiler.compile(each) for each in given.expressions]}
 
 
-def _negated(compiler: "Compiler", given: Not) -> Compiled:
+def _negated(compiler: "Compiler", given: operators.Not) -> Compiled:
     compiled = compiler.compile(given.expression)
     if len(compiled) != 1 or str(next(iter(compiled))).startswith("$"):
         raise UnsafeFilter(
@@ -166,23 +147,23 @@ def _expect(compiler: "Compiler", field: Any, value: Any, kinds: tuple[type, ...
 
 
 TYPED: Final[Mapping[type, Callable[["Compiler", Any], Compiled]]] = {
-    Eq: _equal,
-    NE: _unequal,
-    GT: _compared,
-    GTE: _compared,
-    LT: _compared,
-    LTE: _compared,
-    In: _among,
-    All: _among,
-    NotIn: _not_among,
-    RegEx: _pattern,
-    Exists: _exists,
-    Size: _size,
-    Text: _text,
-    ElemMatch: _element,
-    And: _joined,
-    Or: _joined,
-    Nor: _neither,
-    Not: _negated,
+    operators.Eq: _equal,
+    operators.NE: _unequal,
+    operators.GT: _compared,
+    operators.GTE: _compared,
+    operators.LT: _compared,
+    operators.LTE: _compared,
+    operators.In: _among,
+    operators.All: _among,
+    operators.NotIn: _not_among,
+    operators.RegEx: _pattern,
+    operators.Exists: _exists,
+    operators.Size: _size,
+    operators.Text: _text,
+    operators.ElemMatch: _element,
+    operators.And: _joined,
+    operators.Or: _joined,
+    operators.Nor: _neither,
+    operators.Not: _negated,
 }
 """How each kind of expression is compiled."""
