@@ -19,7 +19,6 @@ from docstore.context import acting_as
 from docstore.documents import (
     ChangeKind,
     Document,
-    Event,
     OnDelete,
     PydanticObjectId,
     Ref,

@@ -213,8 +213,8 @@ def _notes(
     notes = [
         "Transactions over several shards work and commit in two phases: cascades, audit entries and outbox rows of "
         "one change lie on different shards, so expect longer commits.",
-        "Choose keys whose fields never change: MongoDB moves a document only for an update whose filter holds the whole "
-        "key, which save() does not do.",
+        "Choose keys whose fields never change: MongoDB moves a document only for an update whose filter holds the "
+        "whole key, which save() does not do.",
         "Unsharded collections stay on the database's primary shard.",
         "Use replica sets of three for each shard and the config servers; of docstore's settings only the URL changes, "
         "to that of the mongos routers.",
