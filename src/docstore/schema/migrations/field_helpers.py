@@ -323,6 +323,7 @@ class FieldHelpers:
         *,
         where: Filter | None = None,
         fields: Sequence[str] = (),
+        keep: bool = True,
     ) -> None:
         """Change documents by a function of your own. The way back is `undo_transform` with the same name.
 
@@ -333,6 +334,7 @@ class FieldHelpers:
                 meanwhile, and must do nothing to one that is changed already. It may raise Unconvertible.
             where: only these documents; all when None.
             fields: the top-level fields it looks at; all when empty.
+            keep: whether what it changes is kept for the way back: not where it must not be kept.
         """
         step = DocumentStep(
             f"transform {collection}: {name}",
@@ -340,9 +342,9 @@ class FieldHelpers:
             dict(where or {}),
             tuple(fields),
             change=function,
-            keep="changed",
+            keep="changed" if keep else None,
         )
-        if self._up:
+        if self._up and keep:
             await self._steps.flips(f"{step.label} (as before)", f"transform {name}", collection, way="redo")
         await self._steps.documents(step, key=f"transform {name}")
 

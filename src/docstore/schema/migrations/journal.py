@@ -20,6 +20,9 @@ from docstore.errors import LeaseLost
 JOURNAL: Final = "MigrationJournal"
 """The collection of the journal."""
 
+STEPS: Final = "MigrationStep"
+"""The collection of the steps of the last run of each migration, one row each: a run may have hundreds."""
+
 _EVENTS_KEPT: Final = 50
 _ERROR_LENGTH: Final = 2000
 
@@ -96,17 +99,25 @@ class Journal:
         self._rows = database.get_collection(
             JOURNAL, read_preference=ReadPreference.PRIMARY, write_concern=WriteConcern("majority", j=True)
         )
+        # A step that a crash forgets is done again, and does no harm: it need not wait for the disk.
+        quick = WriteConcern("majority")
+        self._steps = database.get_collection(STEPS, read_preference=ReadPreference.PRIMARY, write_concern=quick)
+        self._claims = self._rows.with_options(write_concern=quick)
         self._lease = lease
         self._who = who
 
     async def entries(self) -> dict[str, Entry]:
-        """Every row by the migration's name, in order."""
-        return {row["_id"]: _entry(row) async for row in self._rows.find().sort("_id", 1)}
+        """Every row by the migration's name, in order; with its steps when it is half-way."""
+        found = [_entry(row, ()) async for row in self._rows.find().sort("_id", 1)]
+        return {each.name: await self.entry(each.name) if each.half_way else each for each in found}
 
-    async def entry(self, name: str, session: Session = None) -> Entry:
-        """One migration's row; that of a pending one when there is none."""
-        row = await self._rows.find_one({"_id": name}, session=session)
-        return _entry(row) if row else Entry(name, State.PENDING)
+    async def entry(self, name: str) -> Entry:
+        """One migration's row with its steps; that of a pending one when there is none."""
+        row = await self._rows.find_one({"_id": name})
+        if row is None:
+            return Entry(name, State.PENDING)
+        steps = await self._steps.find({"migration": name}).sort("number", 1).to_list()
+        return _entry(row, steps)
 
     async def begin(
         self,
@@ -135,15 +146,16 @@ class Journal:
             "finishedAt": None,
             "error": None,
         }
-        if not resume:
-            changes["steps"] = []
         event = "resumed" if resume else "started"
         await self._write(name, changes, event=f"{direction} {event}", upsert=True)
+        if not resume:
+            await self._steps.delete_many({"migration": name})
 
     async def turn(self, name: str, steps: Sequence[StepRecord]) -> None:
         """Write down that a half-way run is taken back: its steps, of which there may be fewer than up() has."""
         begun = [_row(each) for each in steps]
-        await self._write(name, {"startedUp": begun, "steps": []}, event="turned back half-way")
+        await self._write(name, {"startedUp": begun, "direction": "down"}, event="turned back half-way")
+        await self._steps.delete_many({"migration": name})
 
     async def step(self, name: str, number: int, record: StepRecord, session: Session = None) -> None:
         """Write down where a step is. In a transaction, with the documents it changed.
@@ -151,11 +163,17 @@ class Journal:
         Raises:
             LeaseLost: another process has taken the migration over.
         """
-        written = await self._rows.update_one(
-            {"_id": name, "token": self._token()}, {"$set": {f"steps.{number}": _row(record)}}, session=session
-        )
-        if not written.matched_count:
+        token = self._token()
+        # Written, not only read: so that of two processes one loses, also when both are in transactions.
+        mine = await self._claims.update_one({"_id": name, "token": token}, {"$set": {"at": _now()}}, session=session)
+        if not mine.matched_count:
             raise _taken_over(name)
+        await self._steps.update_one(
+            {"_id": f"{name}/{number:05d}"},
+            {"$set": {"migration": name, "number": number, **_row(record)}},
+            upsert=True,
+            session=session,
+        )
 
     async def finish(self, name: str, *, state: State, seconds: float, session: Session = None) -> None:
         """Write down that a run came to its end."""
@@ -190,13 +208,14 @@ class Journal:
             "token": self._token(),
             "finishedAt": _now(),
             "error": None,
-            "steps": [],
             "startedUp": None,
         }
         await self._write(name, changes, event=event, upsert=True)
+        await self._steps.delete_many({"migration": name})
 
     async def forget(self, name: str) -> None:
         """Take a migration's row out."""
+        await self._steps.delete_many({"migration": name})
         await self._rows.delete_one({"_id": name})
 
     async def _write(
@@ -229,7 +248,12 @@ class Journal:
         return self._lease.token
 
 
-def _entry(row: Mapping[str, Any]) -> Entry:
+async def prepare_journal(database: AsyncDatabase[dict[str, Any]]) -> None:
+    """Make the collections ahead: two transactions cannot both make one."""
+    await database[STEPS].create_index([("migration", 1), ("number", 1)], name="ix_migration_number")
+
+
+def _entry(row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> Entry:
     return Entry(
         name=row["_id"],
         state=State(row["state"]),
@@ -244,7 +268,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         finished_at=row.get("finishedAt"),
         seconds=row.get("seconds", 0.0),
         error=row.get("error"),
-        steps=_records(row.get("steps")),
+        steps=_records(steps),
         started_up=_records(row["startedUp"]) if row.get("startedUp") is not None else None,
         history=tuple(row.get("history") or ()),
         session=bytes(row.get("session") or b""),

@@ -58,7 +58,7 @@ class KeptRows:
     ) -> None:
         self._database = database
         self._rows = database[KEPT]
-        self._of = {"migration": migration, "key": key}
+        self._of = {"migration": migration, "key": key, "collection": collection}
         self._collection = collection
         self._bypass = bypass
 
@@ -120,12 +120,16 @@ class KeptRows:
         await self._rows.delete_one({"_id": row["_id"]}, session=session)
         return len(updates), len(ids) - len(flipped)
 
-    async def drop(self, way: str, session: Session = None) -> None:
-        """Forget the rows of a way."""
-        await self._rows.delete_many({**self._of, "way": way}, session=session)
+    async def mark(self) -> None:
+        """Write down that there is nothing to take back."""
+        await self._rows.update_one({**self._of, "way": "undo"}, {"$set": {"docs": []}}, upsert=True)
+
+    async def is_marked(self) -> bool:
+        """Whether there is nothing to take back."""
+        return await self._rows.find_one({**self._of, "way": "undo"}, {"_id": 1}) is not None
 
     async def _insert(self, way: str, docs: list[Row], session: Session) -> None:
-        row = {"_id": ObjectId(), **self._of, "way": way, "collection": self._collection, "docs": docs}
+        row = {"_id": ObjectId(), **self._of, "way": way, "docs": docs}
         await self._rows.insert_one(row, session=session)
 
 

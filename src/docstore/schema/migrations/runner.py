@@ -16,7 +16,7 @@ from docstore.documents import translated
 from docstore.errors import DocstoreError, IrreversibleMigration, MigrationError, MigrationFailed
 from docstore.schema.migrations.context import Migration
 from docstore.schema.migrations.files import LoadedMigration, find_migrations
-from docstore.schema.migrations.journal import Entry, Journal, State
+from docstore.schema.migrations.journal import Entry, Journal, State, prepare_journal
 from docstore.schema.migrations.kept import KEPT, forget_kept, prepare_kept
 from docstore.schema.migrations.planning import (
     Standing,
@@ -319,6 +319,7 @@ class _Run:
         if self.entry.half_way and self.entry.session:
             await end_session(self.runner.database.client, self.entry.session)
         resumes = self.entry.half_way and self.entry.direction == self.direction
+        await prepare_journal(self.runner.database)
         await prepare_kept(self.runner.database)
         together = not resumes and not self.entry.half_way and await self._fits_transaction()
         await self._begin(resumes=resumes, together=together)

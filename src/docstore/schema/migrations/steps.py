@@ -226,7 +226,7 @@ class StepRunner:
             return
         self.structural = True
         if self.dry:
-            missing = await needed()
+            missing = await needed() and not (inverse is not None and await self._was_there(inverse))
             self.planned.append(PlannedStep(label, "structure", None, detail if missing else "is so already"))
             return
         if current_transaction() is not None:
@@ -238,13 +238,26 @@ class StepRunner:
         if record is not None and record.done:
             self._number += 1
             return
-        record = record or StepRecord(label, done=False)
-        await self._write(record)
+        if record is None:
+            # Told once, at the beginning: afterwards nobody knows whether it was this migration that did it.
+            already = not await needed() or (inverse is not None and await self._was_there(inverse))
+            record, to_do = StepRecord(label, done=False, notes={"already": already}), not already
+            if not already:
+                await self._write(record)
+        else:
+            already = bool(record.notes.get("already"))
+            to_do = not already and await needed()
         self._tell(record)
         self.check()
-        if await needed():
+        if to_do:
             await act()
+        if already and self.direction == "up":
+            await self.kept(_as_it_was(label), "").mark()
         await self._finish(record)
+
+    async def _was_there(self, label: str) -> bool:
+        """Whether what a step was to make was there before it, so that the way back leaves it."""
+        return self.direction == "down" and await self.kept(_as_it_was(label), "").is_marked()
 
     async def once(self, label: str, work: Callable[[Any], Awaitable[object]]) -> None:
         """Run code of the migration's own once: in a transaction, together with its mark in the journal."""
@@ -352,6 +365,10 @@ class StepRunner:
 
     def _tell(self, record: StepRecord) -> None:
         self.on_progress(MigrationProgress(self.migration, record.label, record.documents, record.total))
+
+
+def _as_it_was(label: str) -> str:
+    return f"as it was: {label}"
 
 
 def current_session() -> Any:
