@@ -137,6 +137,7 @@ class Settings(BaseSettings):
     algolia_search_api_key: SecretStr | None = None
     algolia_hosts: str = ""
     algolia_index_prefix: str = ""
+    algolia_max_record_bytes: int = Field(100_000, ge=1_000)
 
     embedded_state_dir: Path | None = None
 
@@ -253,6 +254,14 @@ class Settings(BaseSettings):
         if self.db_method is DbMethod.BRANCH and not self.kafka_topic_prefix:
             return f"{self.database_branch}."
         return self.kafka_topic_prefix
+
+    @property
+    def index_prefix(self) -> str:
+        """What is put before the names of search indexes: ALGOLIA_INDEX_PREFIX; of a branch also ``<branch>_``, unless
+        the prefix names the branch, so that it never writes to the indexes of what it was made from."""
+        if self.db_method is DbMethod.BRANCH and (self.database_branch or "") not in self.algolia_index_prefix:
+            return f"{self.algolia_index_prefix}{self.database_branch}_"
+        return self.algolia_index_prefix
 
     @property
     def validator_action(self) -> ValidatorAction:

@@ -49,6 +49,7 @@ from docstore.errors import DocstoreError, NotBound, SettingsError
 from docstore.jobs import JobTicket
 from docstore.models import ALL
 from docstore.outbox import InboxEntry, Outbox, OutboxEntry, OutboxLease
+from docstore.search import SearchObject, SearchParked, SearchReindex
 from docstore.settings import DbMethod, Settings
 from docstore.workers import Consumer, DeadLetter, IdentityState
 
@@ -68,6 +69,9 @@ SYSTEM_MODELS: Final[tuple[type[Any], ...]] = (
     DeadLetter,
     JobTicket,
     IdentityState,
+    SearchObject,
+    SearchParked,
+    SearchReindex,
     DeletionStep,
     *AUDIT_MODELS,
 )

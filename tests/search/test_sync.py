@@ -28,7 +28,7 @@ async def test_a_full_sync_saves_all_and_deletes_strays(post: Post, index: Searc
     assert await object_ids(index, "posts") == {str(post.id)}
     assert await object_ids(index, "accounts") == {"UC1"}
     assert await object_ids(index, "categories") == {str(category.id)}
-    assert seen == [("posts", 2, 2), ("accounts", 1, 1), ("categories", 1, 1)]
+    assert seen == [("posts", 1, 1), ("accounts", 1, 1), ("categories", 1, 1)]
 
 
 async def test_a_full_sync_of_many_batches(author: Author, index: SearchIndex) -> None:
@@ -52,8 +52,8 @@ async def test_what_is_written_during_a_full_sync_stays(post: Post, index: Searc
         def __getattr__(self, name: str) -> Any:
             return getattr(index, name)
 
-        async def save_objects(self, name: str, records: Sequence[Any]) -> None:
-            await index.save_objects(name, records)
+        async def save_objects(self, name: str, records: Sequence[Any], **options: Any) -> None:
+            await index.save_objects(name, records, **options)
             if not late:
                 late.append(await Post(title="Late", content="…", post_url="late", author_id=post.author_id).insert())
                 await late[0].publish()

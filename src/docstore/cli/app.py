@@ -22,6 +22,7 @@ from docstore.cli import (
     outbox,
     retention,
     schema,
+    search,
     seed,
     shard,
     up,
@@ -53,6 +54,7 @@ app.add_typer(backup.group, name="backup")
 app.add_typer(branch.group, name="branch")
 app.add_typer(outbox.group, name="outbox")
 app.add_typer(jobs.group, name="jobs")
+app.add_typer(search.group, name="search")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -32,11 +32,22 @@ from docstore.clients.mongo import (
     ping_mongo,
 )
 from docstore.clients.motor import close_motor_client, get_motor_client
-from docstore.clients.protocols import KeyValue, OutgoingMessage, Ping, Probe, Publisher, SearchIndex, SearchPage
+from docstore.clients.protocols import (
+    IndexInfo,
+    KeyValue,
+    OutgoingMessage,
+    Ping,
+    PreparedRecord,
+    Probe,
+    Publisher,
+    SearchIndex,
+    SearchPage,
+)
 from docstore.clients.redis import RedisKeyValue, close_redis, connect_redis, get_redis, ping_redis
 
 __all__ = [
     "AlgoliaIndex",
+    "IndexInfo",
     "KafkaPublisher",
     "KeyValue",
     "Metrics",
@@ -46,6 +57,7 @@ __all__ = [
     "OutgoingMessage",
     "PartitionListener",
     "Ping",
+    "PreparedRecord",
     "Probe",
     "PrometheusMetrics",
     "Publisher",

@@ -25,7 +25,7 @@ def translated(settings: Settings, what: str) -> Iterator[None]:
         what: what was tried, such as ``save 3 records to index 'posts'``.
 
     Raises:
-        ServerUnavailable: no host can be reached, or all answer with 5xx.
+        ServerUnavailable: no host can be reached, or all answer with 5xx, or with 429 after the driver's own retries.
         OperationTimeout: a host took the request and did not answer in time.
         ServiceError: it answered and refused; the message names the index, the hint the setting.
     """
@@ -38,6 +38,8 @@ def translated(settings: Settings, what: str) -> Iterator[None]:
     try:
         yield
     except RequestException as error:
+        if error.status_code == _TOO_MANY:
+            raise _throttled(where, what) from error
         raise _refused(settings, where, what, error.status_code, str(error.message)) from error
     except UnansweredRequest as error:
         raise OperationTimeout(
@@ -73,6 +75,7 @@ class StatusError(ServiceError):
         self.status = status
 
 
+_TOO_MANY = 429
 _HINTS = {
     400: "Mend the record, the filter or the settings that the message names.",
     401: "Check ALGOLIA_APP_ID and the API keys.",
@@ -80,7 +83,6 @@ _HINTS = {
     "settings, editSettings, browse and search, ALGOLIA_SEARCH_API_KEY needs search.",
     404: "Check the index's name and ALGOLIA_INDEX_PREFIX, and run `docstore indexes sync`.",
     413: "Send smaller records or batches.",
-    429: "Send less at a time, or ask Algolia to raise the limit.",
 }
 _FIELDS = {401: "ALGOLIA_APP_ID", 403: "ALGOLIA_WRITE_API_KEY", 404: "ALGOLIA_INDEX_PREFIX"}
 
@@ -90,6 +92,13 @@ def _without_keys(settings: Settings, message: str) -> str:
         if key is not None and key.get_secret_value():
             message = message.replace(key.get_secret_value(), "***")
     return message
+
+
+def _throttled(where: str, what: str) -> ServerUnavailable:
+    return ServerUnavailable(
+        f"{where} takes no more for now (status {_TOO_MANY}) when asked to {what}.",
+        hint="It is tried again; if this goes on, send less at a time, or ask Algolia to raise the limit.",
+    )
 
 
 def _unavailable(settings: Settings, where: str, what: str) -> ServerUnavailable:

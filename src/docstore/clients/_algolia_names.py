@@ -23,6 +23,10 @@ class IndexNames:
         """The name without the prefix; one that does not carry it stays as it is."""
         return index.removeprefix(self._prefix)
 
+    def is_ours(self, name: str) -> bool:
+        """Whether a physical name carries the prefix."""
+        return name.startswith(self._prefix)
+
     def physical_settings(self, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """Settings whose ``replicas`` are logical, as Algolia takes them, without ``primary``."""
         out = {name: value for name, value in settings.items() if name != "primary"}

@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+from urllib.parse import quote
 
 from pydantic import JsonValue
 
-from docstore.clients._algolia_errors import StatusError, translated
+from docstore.clients._algolia_calls import AlgoliaCalls, Json, send_json
+from docstore.clients._algolia_configuration import AlgoliaConfiguration
+from docstore.clients._algolia_errors import StatusError
 from docstore.clients._algolia_handles import (
     close_search_clients,
     get_search_client,
     get_write_client,
-    parsed_answer,
     ping_algolia,
 )
-from docstore.clients._algolia_names import IndexNames
 from docstore.clients._algolia_records import (
+    batch_request,
     batches,
     check_ids,
     check_repeatable,
     encode_attributes,
-    encode_record,
+    json_bytes,
+    prepare_record,
 )
-from docstore.clients._algolia_tasks import wait_for_task
-from docstore.clients._shared import resolve, with_retries
-from docstore.clients.protocols import Ping, SearchPage
-from docstore.errors import ServerUnavailable
+from docstore.clients._shared import resolve
+from docstore.clients.protocols import Ping, PreparedRecord, SearchPage
+from docstore.errors import RecordRefused
 from docstore.settings import Settings
-
-if TYPE_CHECKING:
-    from algoliasearch.search.client import SearchClient
 
 __all__ = ["AlgoliaIndex", "close_search_clients", "get_search_client", "get_write_client", "ping_algolia"]
 
-Json = dict[str, Any]
-Send = Callable[["SearchClient"], Awaitable[Any]]
-
-_BROWSE_PAGE = 1_000
+_PAGE = 1_000
+_FOR_WHAT_IT_HOLDS = (400, 413, 422)
 
 
-class AlgoliaIndex:
+class AlgoliaIndex(AlgoliaConfiguration):
     """`SearchIndex` and `Probe` on Algolia.
 
     Requests are repeated with backoff while no host can be reached; every write may safely be sent twice.
@@ -54,22 +53,37 @@ class AlgoliaIndex:
 
     def __init__(self, settings: Settings | None = None, *, task_timeout_s: float = 120.0) -> None:
         self._settings = resolve(settings)
-        self._names = IndexNames(self._settings.algolia_index_prefix)
-        self._task_timeout_s = task_timeout_s
+        super().__init__(AlgoliaCalls(self._settings, task_timeout_s))
 
     async def ping(self) -> Ping:
         """See `ping_algolia`."""
         return await ping_algolia(self._settings)
 
-    async def save_objects(self, index: str, records: Sequence[Mapping[str, JsonValue]]) -> None:
+    def prepare(self, index: str, record: Mapping[str, JsonValue]) -> PreparedRecord:
+        """The record as it would be sent.
+
+        Raises:
+            ValidationFailed: it has no objectID, is larger than ALGOLIA_MAX_RECORD_BYTES, or holds a value that JSON
+                does not know; names the field.
+        """
+        return prepare_record(record, index, self._settings.algolia_max_record_bytes)
+
+    async def save_objects(
+        self, index: str, records: Sequence[Mapping[str, JsonValue] | PreparedRecord], *, wait: bool = True
+    ) -> None:
         """Add or replace whole records; all are checked before the first is sent.
 
         Raises:
-            ValidationFailed: a record has no objectID, or a value that JSON does not know.
-            ServiceError: Algolia refuses a record; earlier batches of 1,000 may be applied.
+            ValidationFailed: see `prepare`.
+            RecordRefused: Algolia refuses a record; earlier batches may be applied.
+            ServiceError: it refuses the key, or the index.
         """
-        bodies = [encode_record(record, index) for record in records]
-        await self._batch(index, "updateObject", bodies)
+        prepared = (each if isinstance(each, PreparedRecord) else self.prepare(index, each) for each in records)
+        await self._batch(index, "updateObject", [each.body for each in prepared], wait=wait)
+
+    async def settle(self, index: str) -> None:
+        """Wait until all writes of this adapter that did not wait are visible."""
+        await self._calls.settle(self._names.physical(index))
 
     async def partial_update(
         self,
@@ -84,20 +98,29 @@ class AlgoliaIndex:
         Raises:
             ValidationFailed: a value has no JSON form, or is a built-in operation that must not be repeated.
         """
-        check_ids([object_id], index)
-        body = encode_attributes(attributes, index)
-        check_repeatable(body, index)
-        action = "partialUpdateObject" if create_if_missing else "partialUpdateObjectNoCreate"
-        await self._batch(index, action, [{**body, "objectID": object_id}])
+        await self.partial_update_many(index, {object_id: attributes}, create_if_missing=create_if_missing)
 
-    async def delete_objects(self, index: str, object_ids: Sequence[str]) -> None:
+    async def partial_update_many(
+        self, index: str, updates: Mapping[str, Mapping[str, JsonValue]], *, create_if_missing: bool = False
+    ) -> None:
+        """As `partial_update`, for attributes by objectID."""
+        check_ids(list(updates), index)
+        bodies = []
+        for object_id, attributes in updates.items():
+            body = encode_attributes(attributes, index)
+            check_repeatable(body, index)
+            bodies.append(json_bytes({**body, "objectID": object_id}))
+        action = "partialUpdateObject" if create_if_missing else "partialUpdateObjectNoCreate"
+        await self._batch(index, action, bodies)
+
+    async def delete_objects(self, index: str, object_ids: Sequence[str], *, wait: bool = True) -> None:
         """Remove records by id; absent ids are no error.
 
         Raises:
             ValidationFailed: an id is empty or no string.
         """
         check_ids(object_ids, index)
-        await self._batch(index, "deleteObject", [{"objectID": object_id} for object_id in object_ids])
+        await self._batch(index, "deleteObject", [json_bytes({"objectID": each}) for each in object_ids], wait=wait)
 
     async def search(
         self,
@@ -105,6 +128,8 @@ class AlgoliaIndex:
         query: str = "",
         *,
         filters: str = "",
+        facet_filters: Sequence[Sequence[str]] = (),
+        numeric_filters: Sequence[str] = (),
         page: int = 0,
         hits_per_page: int = 20,
         facets: Sequence[str] = (),
@@ -114,18 +139,20 @@ class AlgoliaIndex:
         Raises:
             ServiceError: the index does not exist, or the filter cannot be read.
         """
-        params = {
+        params: Json = {
             "query": query,
             "filters": filters,
+            "facetFilters": [list(each) for each in facet_filters],
+            "numericFilters": list(numeric_filters),
             "page": page,
             "hitsPerPage": hits_per_page,
             "facets": list(facets),
         }
         name = self._names.physical(index)
-        found = await self._ask(
+        found = await self._calls.read(
             f"search index {name!r}",
             lambda client: client.search_single_index_with_http_info(name, params),
-            client=get_search_client,
+            search_key=True,
         )
         return SearchPage(found["hits"], found["nbHits"], found["page"], found["nbPages"], found.get("facets") or {})
 
@@ -133,20 +160,33 @@ class AlgoliaIndex:
         """One record, or None when it or its index does not exist."""
         check_ids([object_id], index)
         name = self._names.physical(index)
-        try:
-            return await self._ask(
-                f"read a record of index {name!r}",
-                lambda client: client.get_object_with_http_info(name, object_id),
-            )
-        except StatusError as error:
-            if error.status == 404:
-                return None
-            raise
+        return await self._calls.read_or_none(
+            f"read a record of index {name!r}", lambda client: client.get_object_with_http_info(name, object_id)
+        )
 
-    async def browse(self, index: str) -> AsyncIterator[dict[str, JsonValue]]:
+    async def get_objects(
+        self, index: str, object_ids: Sequence[str], *, attributes: Sequence[str] | None = None
+    ) -> dict[str, dict[str, JsonValue]]:
+        """The records that are there, by objectID; none when the index does not exist."""
+        check_ids(object_ids, index)
+        name = self._names.physical(index)
+        more: Json = {} if attributes is None else {"attributesToRetrieve": list(attributes)}
+        found: dict[str, dict[str, JsonValue]] = {}
+        for start in range(0, len(object_ids), _PAGE):
+            wanted = [{"indexName": name, "objectID": each, **more} for each in object_ids[start : start + _PAGE]]
+            answer = await self._objects(name, wanted)
+            found |= {str(each["objectID"]): each for each in answer if each is not None}
+        return found
+
+    async def browse(
+        self, index: str, *, attributes: Sequence[str] | None = None
+    ) -> AsyncIterator[dict[str, JsonValue]]:
         """Every record of the index, in no order; nothing when it does not exist."""
         name = self._names.physical(index)
-        params: Json = {"hitsPerPage": _BROWSE_PAGE}
+        # The driver's own loop recurses, a call for each page.
+        params: Json = {"hitsPerPage": _PAGE}
+        if attributes is not None:
+            params["attributesToRetrieve"] = list(attributes)
         while True:
             page = await self._browse_page(name, params)
             for hit in page["hits"]:
@@ -154,47 +194,6 @@ class AlgoliaIndex:
             if not page.get("cursor"):
                 return
             params = {"cursor": page["cursor"]}
-
-    async def get_settings(self, index: str) -> dict[str, JsonValue]:
-        """The index's settings, with logical names for its replicas and its primary.
-
-        Raises:
-            ServiceError: the index does not exist.
-        """
-        name = self._names.physical(index)
-        held = await self._ask(
-            f"read the settings of index {name!r}", lambda client: client.get_settings_with_http_info(name)
-        )
-        return self._names.logical_settings(held)
-
-    async def set_settings(
-        self, index: str, settings: Mapping[str, JsonValue], *, forward_to_replicas: bool = False
-    ) -> None:
-        """Change the given settings and leave the others; names in ``replicas`` are logical too.
-
-        Args:
-            index: the logical name.
-            settings: setting to value; null puts one back to its default.
-            forward_to_replicas: change the replicas' settings as well.
-        """
-        body = self._names.physical_settings(encode_attributes(settings, index))
-        name = self._names.physical(index)
-        answer = await self._ask(
-            f"change the settings of index {name!r}",
-            lambda client: client.set_settings_with_http_info(name, body, forward_to_replicas),
-            client=get_write_client,
-        )
-        await self._published(name, answer["taskID"])
-
-    async def exists(self, index: str) -> bool:
-        """Whether the index exists."""
-        try:
-            await self.get_settings(index)
-        except StatusError as error:
-            if error.status == 404:
-                return False
-            raise
-        return True
 
     async def count(self, index: str) -> int:
         """How many records the index holds; 0 when it does not exist."""
@@ -205,56 +204,33 @@ class AlgoliaIndex:
                 return 0
             raise
 
-    async def _batch(self, index: str, action: str, bodies: Sequence[Mapping[str, JsonValue]]) -> None:
+    async def _batch(self, index: str, action: str, bodies: Sequence[bytes], *, wait: bool = True) -> None:
         name = self._names.physical(index)
-        last: int | None = None
+        path = f"/1/indexes/{quote(name, safe='')}/batch"
         sent = 0
         for batch in batches(bodies):
-            requests = [{"action": action, "body": body} for body in batch]
             done = f" ({sent} were sent before)" if sent else ""
             what = f"{action} {len(batch)} records of index {name!r}{done}"
-            last = await self._send_batch(name, requests, what)
+            body = batch_request(action, batch)
+            try:
+                await self._calls.write(name, what, partial(send_json, path=path, body=body), wait=False)
+            except StatusError as error:
+                if error.status in _FOR_WHAT_IT_HOLDS:
+                    raise RecordRefused(error.message, hint=error.hint) from error
+                raise
             sent += len(batch)
-        # An index carries its tasks out in order, so the last one stands for all.
-        if last is not None:
-            await self._published(name, last)
+        if wait and sent:
+            await self._calls.settle(name)
 
-    async def _send_batch(self, name: str, requests: list[Json], what: str) -> int:
-        answer = await self._ask(
-            what,
-            lambda client: client.batch_with_http_info(name, {"requests": requests}),
-            client=get_write_client,
+    async def _objects(self, name: str, wanted: list[Json]) -> list[Json | None]:
+        answer = await self._calls.read_or_none(
+            f"read records of index {name!r}",
+            lambda client: send_json(client, "/1/indexes/*/objects", json.dumps({"requests": wanted})),
         )
-        return int(answer["taskID"])
+        return [] if answer is None else list(answer["results"])
 
-    async def _browse_page(self, name: str, params: Json) -> Json:
-        try:
-            return await self._ask(f"browse index {name!r}", lambda client: client.browse_with_http_info(name, params))
-        except StatusError as error:
-            if error.status == 404:
-                return {"hits": []}
-            raise
-
-    async def _published(self, name: str, task_id: int) -> None:
-        async def is_published() -> bool:
-            answer = await self._ask(
-                f"tell the state of a task of index {name!r}",
-                lambda client: client.get_task_with_http_info(name, task_id),
-                client=get_write_client,
-            )
-            return bool(answer["status"] == "published")
-
-        await wait_for_task(is_published, name, self._task_timeout_s)
-
-    async def _ask(self, what: str, send: Send, *, client: Callable[[Settings], SearchClient] | None = None) -> Json:
-        """Send a request, again while no host can be reached, and parse its answer."""
-        if client is None:
-            # Search keys seldom may browse or read settings; the write key may, where there is one.
-            client = get_write_client if self._settings.algolia_write_api_key else get_search_client
-        handle = client(self._settings)
-
-        async def attempt() -> Json:
-            with translated(self._settings, what):
-                return parsed_answer(await send(handle))
-
-        return await with_retries(attempt, self._settings, on=(ServerUnavailable,))
+    async def _browse_page(self, name: str, params: Json) -> Any:
+        page = await self._calls.read_or_none(
+            f"browse index {name!r}", lambda client: client.browse_with_http_info(name, params)
+        )
+        return {"hits": []} if page is None else page

@@ -1,12 +1,26 @@
 """Search records: what of the documents stands in the search engine, and keeping it so.
 
-Owns which record each index holds, which documents it is made of, bringing changed ones up to date, the full sync and
-pushing an index's settings. Knows a `SearchIndex`, no product, and not where changes are told.
+Owns which record each index holds, which documents it is made of, bringing changed ones up to date, building an index
+anew, comparing it with the documents, its settings as files, and searching. Knows a `SearchIndex`, no product, and a
+`ChangeLog`, not where changes are told.
 """
 
+from docstore.search.changes import ChangeLog, LoggedChange, Replay
+from docstore.search.checkpoints import SearchReindex
+from docstore.search.comparing import VerifyReport, content_hash, sync_index, verify
+from docstore.search.objects import SearchObject
+from docstore.search.parked import SearchParked
 from docstore.search.records import Batch, SearchRecord, build_records
 from docstore.search.registry import ACCOUNTS, ALL_RECORDS, CATEGORIES, POSTS
-from docstore.search.settings import push_settings
+from docstore.search.reindexing import Progress, ReindexOptions, ReindexReport, reindex
+from docstore.search.settings import (
+    SettingDifference,
+    declared_settings,
+    pull_settings,
+    push_settings,
+    settings_differences,
+)
+from docstore.search.status import IndexStatus, ParkedRecord, index_status
 from docstore.search.sync import SyncReport, apply_changes, full_sync
 
 __all__ = [
@@ -15,10 +29,31 @@ __all__ = [
     "CATEGORIES",
     "POSTS",
     "Batch",
+    "ChangeLog",
+    "IndexStatus",
+    "LoggedChange",
+    "ParkedRecord",
+    "Progress",
+    "ReindexOptions",
+    "ReindexReport",
+    "Replay",
+    "SearchObject",
+    "SearchParked",
     "SearchRecord",
+    "SearchReindex",
+    "SettingDifference",
     "SyncReport",
+    "VerifyReport",
     "apply_changes",
     "build_records",
+    "content_hash",
+    "declared_settings",
     "full_sync",
+    "index_status",
+    "pull_settings",
     "push_settings",
+    "reindex",
+    "settings_differences",
+    "sync_index",
+    "verify",
 ]

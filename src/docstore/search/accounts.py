@@ -8,26 +8,16 @@ from pydantic import JsonValue
 
 from docstore.documents.filters import In
 from docstore.models import Account, Category, CategoryMapping, Platform
-from docstore.search.records import Batch, Id, Record, SearchRecord, by_id, instant
+from docstore.search.reading import by_id, matching
+from docstore.search.records import Id, Record, SearchRecord, instant
 
 _PLATFORMS = [platform.value for platform in Platform]
 
 
-async def build(ids: Sequence[Id]) -> Batch:
-    """Records of the living accounts among `ids`; those of the deleted ones are to be deleted.
-
-    An account that is gone for good cannot be told from its id any more: the full sync finds its record.
-    """
-    known = await Account.with_deleted.find(In(Account.id, ids)).to_list()
-    living = await by_id(Account, ids)
-    categories = await _categories_of(list(living))
-    gone = {account.account_id for account in known if account.id not in living and account.account_id}
-    # Two platforms may use the same id; a record that a living account holds is not the deleted one's any more.
-    kept = {account.account_id for account in await _with_account_ids(list(gone))}
-    return Batch(
-        [_record(account, categories[key]) for key, account in living.items() if account.account_id],
-        sorted(gone - kept),
-    )
+async def compose(accounts: Sequence[Account]) -> list[Record]:
+    """The records of accounts."""
+    categories = await _categories_of([Id(account.id) for account in accounts if account.id is not None])
+    return [_record(account, categories[Id(account.id)]) for account in accounts]
 
 
 def _record(account: Account, categories: list[str]) -> Record:
@@ -75,7 +65,7 @@ def _number(value: JsonValue) -> int | None:
 
 
 async def _categories_of(ids: Sequence[Id]) -> defaultdict[Id, list[str]]:
-    mappings = await CategoryMapping.find(In(CategoryMapping.account_id, ids)).to_list()
+    mappings = await matching(CategoryMapping, {"accountId": {"$in": list(ids)}})
     categories = await by_id(Category, {mapping.category_id for mapping in mappings})
     slugs: defaultdict[Id, list[str]] = defaultdict(list)
     for mapping in mappings:
@@ -87,15 +77,9 @@ async def _categories_of(ids: Sequence[Id]) -> defaultdict[Id, list[str]]:
 
 
 async def _with_account_ids(account_ids: Sequence[str]) -> list[Account]:
-    if not account_ids:
-        return []
     # The platform is named so that the index, which begins with it, serves.
-    named = Account.find(In(Account.platform, _PLATFORMS), In(Account.account_id, account_ids))
-    return list(await named.to_list())
-
-
-async def _documents_of(object_ids: Sequence[str]) -> list[Id]:
-    return [Id(account.id) for account in await _with_account_ids(object_ids) if account.id is not None]
+    wanted = {"platform": {"$in": _PLATFORMS}, "accountId": {"$in": list(account_ids)}}
+    return await matching(Account, wanted) if account_ids else []
 
 
 async def _filed(mapping_ids: Sequence[Id]) -> set[Id]:
@@ -112,7 +96,9 @@ async def _filed_under(category_ids: Sequence[Id]) -> set[Id]:
 ACCOUNTS = SearchRecord(
     "accounts",
     Account,
-    build,
-    _documents_of,
-    {"CategoryMapping": _filed, "Category": _filed_under},
+    compose,
+    # Two platforms may use the same id: then the record is the older account's.
+    object_id=lambda account: account.account_id,
+    find_by=_with_account_ids,
+    touched_by={"CategoryMapping": _filed, "Category": _filed_under},
 )

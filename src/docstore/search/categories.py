@@ -4,19 +4,16 @@ from collections.abc import Collection, Sequence
 
 from docstore.documents.filters import In
 from docstore.models import Category
-from docstore.search.records import Batch, Id, Record, SearchRecord, as_ids, by_id, instant
+from docstore.search.reading import by_id
+from docstore.search.records import Id, Record, SearchRecord, instant
 
 _SEPARATOR = " > "
 
 
-async def build(ids: Sequence[Id]) -> Batch:
-    """Records of the living categories among `ids`; the others are to be deleted."""
-    living = await by_id(Category, ids)
-    tree = await _with_parents(living)
-    return Batch(
-        [_record(category, tree) for category in living.values()],
-        [str(each) for each in ids if each not in living],
-    )
+async def compose(categories: Sequence[Category]) -> list[Record]:
+    """The records of categories."""
+    tree = await _with_parents({Id(each.id): each for each in categories if each.id is not None})
+    return [_record(category, tree) for category in categories]
 
 
 def _record(category: Category, tree: dict[Id, Category]) -> Record:
@@ -62,10 +59,6 @@ def _missing_parents(level: Collection[Category], tree: dict[Id, Category]) -> s
     return {each.parent_id for each in level if each.parent_id is not None and each.parent_id not in tree}
 
 
-async def _documents_of(object_ids: Sequence[str]) -> list[Id]:
-    return as_ids(object_ids)
-
-
 async def _below(category_ids: Sequence[Id]) -> set[Id]:
     """All categories below these, whose paths bear their names."""
     found: set[Id] = set()
@@ -77,4 +70,4 @@ async def _below(category_ids: Sequence[Id]) -> set[Id]:
     return found
 
 
-CATEGORIES = SearchRecord("categories", Category, build, _documents_of, {"Category": _below})
+CATEGORIES = SearchRecord("categories", Category, compose, touched_by={"Category": _below})

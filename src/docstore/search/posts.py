@@ -3,21 +3,17 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from docstore.documents import Document
 from docstore.documents.filters import In
 from docstore.models import Author, Post, PostStatus, Tag, TagOnPost
-from docstore.search.records import Batch, Id, Record, SearchRecord, as_ids, by_id, instant
+from docstore.search.reading import by_id, matching
+from docstore.search.records import Id, Record, SearchRecord, instant
 
 
-async def build(ids: Sequence[Id]) -> Batch:
-    """Records of the published posts among `ids`; the others are to be deleted."""
-    posts = {key: post for key, post in (await by_id(Post, ids)).items() if post.status is PostStatus.PUBLISHED}
-    authors = await by_id(Author, {post.author_id for post in posts.values()})
-    tags = await _tags_of(list(posts))
-    return Batch(
-        [_record(post, authors.get(post.author_id), tags[key]) for key, post in posts.items()],
-        [str(each) for each in ids if each not in posts],
-    )
+async def compose(posts: Sequence[Post]) -> list[Record]:
+    """The records of posts."""
+    authors = await by_id(Author, {post.author_id for post in posts})
+    tags = await _tags_of([Id(post.id) for post in posts if post.id is not None])
+    return [_record(post, authors.get(post.author_id), tags[Id(post.id)]) for post in posts]
 
 
 def _record(post: Post, author: Author | None, tags: list[str]) -> Record:
@@ -35,7 +31,7 @@ def _record(post: Post, author: Author | None, tags: list[str]) -> Record:
 
 
 async def _tags_of(ids: Sequence[Id]) -> defaultdict[Id, list[str]]:
-    links = await TagOnPost.find(In(TagOnPost.post_id, ids)).to_list()
+    links = await matching(TagOnPost, {"postId": {"$in": list(ids)}})
     tags = await by_id(Tag, {link.tag_id for link in links})
     slugs: defaultdict[Id, list[str]] = defaultdict(list)
     for link in links:
@@ -44,10 +40,6 @@ async def _tags_of(ids: Sequence[Id]) -> defaultdict[Id, list[str]]:
     for each in slugs.values():
         each.sort()
     return slugs
-
-
-async def _documents_of(object_ids: Sequence[str]) -> list[Id]:
-    return as_ids(object_ids)
 
 
 async def _tagged(tag_ids: Sequence[Id]) -> set[Id]:
@@ -62,14 +54,16 @@ async def _linked(link_ids: Sequence[Id]) -> set[Id]:
 
 
 async def _written_by(author_ids: Sequence[Id]) -> set[Id]:
-    posts: list[Document] = list(await Post.find(In(Post.author_id, author_ids)).to_list())
-    return {Id(post.id) for post in posts if post.id is not None}
+    wanted = {"authorId": {"$in": list(author_ids)}}
+    rows = Post.get_pymongo_collection().find(wanted, {"_id": 1})
+    return {Id(row["_id"]) async for row in rows}
 
 
 POSTS = SearchRecord(
     "posts",
     Post,
-    build,
-    _documents_of,
-    {"Tag": _tagged, "TagOnPost": _linked, "Author": _written_by},
+    compose,
+    selection={"status": PostStatus.PUBLISHED.value},
+    should_index=lambda post: post.status is PostStatus.PUBLISHED,
+    touched_by={"Tag": _tagged, "TagOnPost": _linked, "Author": _written_by},
 )

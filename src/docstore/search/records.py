@@ -1,4 +1,4 @@
-"""What a search record is: an index, the model behind it, how records are built, and what else they are made of."""
+"""What a search record is: an index, the model behind it, how records are made, and what else they are made of."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import JsonValue
 
 from docstore.documents import Document, PydanticObjectId
-from docstore.documents.filters import In
+from docstore.search.objects import known_object_ids
+from docstore.search.reading import by_id
 
-D = TypeVar("D", bound=Document)
+T = TypeVar("T")
 Id = PydanticObjectId
 Record = dict[str, JsonValue]
 
@@ -34,39 +35,79 @@ class SearchRecord:
     Args:
         index: the logical name of its index.
         model: the documents it is made of, one each.
-        build: from ids to what is to be saved and deleted; looks documents up in batches.
-        documents_of: from objectIDs to the ids of the documents they stand for.
+        compose: from documents to their records, in the same order; looks up what else it needs for all at once.
+        selection: which documents may have a record, as a filter of stored names; for counting and for reading all.
+        should_index: whether a living document has a record.
+        object_id: a document's objectID, where it is not the document's id.
+        find_by: the living documents with these objectIDs; needed with `object_id`.
         touched_by: by the name of another collection, from ids there to the ids of documents whose records show them.
     """
 
     index: str
     model: type[Document]
-    build: Callable[[Sequence[Id]], Awaitable[Batch]]
-    documents_of: Callable[[Sequence[str]], Awaitable[list[Id]]]
+    compose: Callable[[Sequence[Any]], Awaitable[list[Record]]]
+    selection: Mapping[str, JsonValue] = field(default_factory=dict)
+    should_index: Callable[[Any], bool] = lambda _: True
+    object_id: Callable[[Any], str] | None = None
+    find_by: Callable[[Sequence[str]], Awaitable[Sequence[Any]]] | None = None
     touched_by: Mapping[str, Callable[[Sequence[Id]], Awaitable[set[Id]]]] = field(default_factory=dict)
+
+    def object_id_of(self, document: Any) -> str:
+        """The objectID of a document's record."""
+        return str(document.id) if self.object_id is None else self.object_id(document)
+
+    async def object_ids_of(self, ids: Collection[Id]) -> set[str]:
+        """Every objectID that these documents have or had, also of those that are gone for good."""
+        if self.object_id is None:
+            return {str(each) for each in ids}
+        found = {each for known in (await known_object_ids(self.index, ids)).values() for each in known}
+        documents = await by_id(self.model, ids, deleted=True)
+        return found | {object_id for each in documents.values() if (object_id := self.object_id(each))}
+
+    async def owners(self, object_ids: Collection[str]) -> dict[str, Any]:
+        """The document behind each objectID; of several with the same, the oldest. Without one: none."""
+        if self.find_by is None:
+            found: Sequence[Any] = list((await by_id(self.model, as_ids(object_ids))).values())
+        else:
+            found = await self.find_by(list(object_ids))
+        owners: dict[str, Any] = {}
+        for document in sorted(found, key=lambda each: str(each.id)):
+            if self.should_index(document):
+                owners.setdefault(self.object_id_of(document), document)
+        return owners
+
+
+class Built(NamedTuple):
+    """What stands behind some objectIDs now: records by objectID, and those without; and whose they are."""
+
+    records: dict[str, Record]
+    gone: list[str]
+    owners: dict[str, Any]
+
+
+async def build(record: SearchRecord, object_ids: Collection[str]) -> Built:
+    """What is to stand in the index under these objectIDs."""
+    owners = await record.owners(object_ids)
+    made = await record.compose(list(owners.values())) if owners else []
+    records = dict(zip(owners, made, strict=True))
+    return Built(records, sorted(set(object_ids) - records.keys()), owners)
 
 
 async def build_records(record: SearchRecord, ids: Collection[Id]) -> Batch:
     """What documents mean for their index, whatever became of them; any number of ids."""
     total = Batch([], [])
     for part in in_batches(ids):
-        built = await record.build(part)
-        total.save.extend(built.save)
-        total.delete.extend(built.delete)
+        built = await build(record, await record.object_ids_of(part))
+        total.save.extend(built.records.values())
+        total.delete.extend(built.gone)
     return total
 
 
-def in_batches(values: Collection[Any], size: int = BATCH) -> Iterator[list[Any]]:
+def in_batches(values: Collection[T], size: int = BATCH) -> Iterator[list[T]]:
     """The values in lists of at most `size`."""
     every = list(values)
     for start in range(0, len(every), size):
         yield every[start : start + size]
-
-
-async def by_id(model: type[D], ids: Collection[Id]) -> dict[Id, D]:
-    """The living documents of a model with these ids."""
-    found = await model.find(In(model.id, ids)).to_list() if ids else []
-    return {Id(each.id): each for each in found if each.id is not None}
 
 
 def instant(moment: datetime | None) -> str | None:
@@ -74,6 +115,6 @@ def instant(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment is not None else None
 
 
-def as_ids(object_ids: Sequence[str]) -> list[Id]:
+def as_ids(object_ids: Collection[str]) -> list[Id]:
     """The document ids among objectIDs that are document ids."""
     return [Id(each) for each in object_ids if Id.is_valid(each)]

@@ -1,48 +1,212 @@
-"""Index settings: declared in files of `indexes/algolia`, pushed to the search engine."""
+"""Index settings, synonyms, rules and replicas: files of `indexes/algolia`, pushed, pulled and compared.
+
+A file is what Algolia's own command line exports of an index (``settings``, ``synonyms``, ``rules``), and ``replicas``:
+the settings of each replica.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from docstore.clients.protocols import SearchIndex
 from docstore.errors import DocstoreError
 
 _IN_CHECKOUT = Path(__file__).parents[3] / "indexes" / "algolia"
+_NOT_SETTINGS: Final = frozenset({"version", "primary"})
+
+Declared = dict[str, Any]
 
 
-def declared_settings() -> dict[str, dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class SettingDifference:
+    """Where the engine does not hold what a file declares.
+
+    Attributes:
+        index: the index or replica.
+        what: the setting, or ``synonyms`` or ``rules`` with an objectID.
+        declared: None where the file has none.
+        held: None where the engine has none.
+    """
+
+    index: str
+    what: str
+    declared: Any
+    held: Any
+
+
+def declared_settings(folder: Path | None = None) -> dict[str, Declared]:
     """What is declared for each index: its `settings`, `replicas`, `synonyms` and `rules`, by its logical name.
 
+    Args:
+        folder: where the files are: those of the checkout, or of the installed package, when None.
+
     Raises:
-        DocstoreError: the files are neither in the installed package nor in a checkout.
+        DocstoreError: the files are neither in the installed package nor in a checkout, or one is no JSON object.
     """
-    folder = _folder()
-    found = {
-        each.name.removesuffix(".json"): json.loads(each.read_text(encoding="utf-8"))
-        for each in folder.iterdir()
-        if each.name.endswith(".json")
-    }
+    found: dict[str, Declared] = {}
+    for each in (folder or _folder()).iterdir():
+        if each.name.endswith(".json"):
+            found[each.name.removesuffix(".json")] = _read(each)
     return dict(sorted(found.items()))
 
 
-async def push_settings(index: SearchIndex) -> tuple[str, ...]:
-    """Push the declared settings of every index and of its replicas; returns their names.
+async def push_settings(
+    index: SearchIndex,
+    names: Collection[str] | None = None,
+    *,
+    into: str | None = None,
+    folder: Path | None = None,
+) -> tuple[str, ...]:
+    """Have the engine hold what is declared; the names of the indexes and replicas.
 
-    Settings that are not declared stay as they are, and so do synonyms and rules.
+    Settings that are not declared stay as they are; synonyms and rules that are not declared are removed.
+
+    Args:
+        index: the search engine.
+        names: these indexes alone.
+        into: another index than the one of that name, which then gets no replicas.
+        folder: where the files are.
     """
     pushed: list[str] = []
-    for name, declared in declared_settings().items():
-        replicas: Mapping[str, Mapping[str, Any]] = declared.get("replicas", {})
-        # The primary first: it is what makes its replicas.
-        for each, settings in ((name, declared["settings"]), *replicas.items()):
-            await index.set_settings(each, settings)
-            pushed.append(each)
+    for name, declared in declared_settings(folder).items():
+        if names is not None and name not in names:
+            continue
+        target = into or name
+        settings = dict(declared["settings"])
+        if into is not None:
+            settings.pop("replicas", None)
+        # Synonyms and rules first: they reach the replicas that are there, and a new replica copies its primary's.
+        await index.set_synonyms(target, declared.get("synonyms", ()))
+        await index.set_rules(target, declared.get("rules", ()))
+        # The primary before its replicas: it is what makes them.
+        await index.set_settings(target, settings)
+        pushed.append(target)
+        for replica, own in declared.get("replicas", {}).items() if into is None else ():
+            await index.set_settings(replica, own)
+            pushed.append(replica)
     return tuple(pushed)
+
+
+async def configuration_of(index: SearchIndex, name: str) -> Declared:
+    """What the engine holds for an index, but for its replicas; nothing when it does not exist."""
+    if not await index.exists(name):
+        return {}
+    held = await index.get_settings(name)
+    settings = {each: value for each, value in held.items() if each not in _NOT_SETTINGS | {"replicas"}}
+    return {
+        "settings": settings,
+        "synonyms": await index.get_synonyms(name),
+        "rules": await index.get_rules(name),
+    }
+
+
+async def settings_differences(
+    index: SearchIndex, names: Collection[str] | None = None, *, folder: Path | None = None
+) -> list[SettingDifference]:
+    """Where the engine does not hold what is declared. Settings that are not declared are not looked at."""
+    found: list[SettingDifference] = []
+    for name, declared in declared_settings(folder).items():
+        if names is not None and name not in names:
+            continue
+        found += await _differences(index, name, declared["settings"])
+        for kind, held in (("synonyms", await index.get_synonyms(name)), ("rules", await index.get_rules(name))):
+            found += _entries(name, kind, declared.get(kind, ()), held)
+        for replica, settings in declared.get("replicas", {}).items():
+            found += await _differences(index, replica, settings)
+    return found
+
+
+async def pull_settings(
+    index: SearchIndex, folder: Path, names: Collection[str], *, every: bool = False
+) -> dict[str, bool]:
+    """Write what the engine holds into files; by index, whether its file changed.
+
+    Args:
+        index: the search engine.
+        folder: where the files are, or are to be.
+        names: which indexes.
+        every: all settings, not just those that the file declares; of an index without a file always all.
+    """
+    known = await asyncio.to_thread(_known, folder)
+    changed: dict[str, bool] = {}
+    for name in names:
+        if not await index.exists(name):
+            continue
+        before = known.get(name)
+        made: Declared = {"settings": await _pulled(index, name, None if every or not before else before["settings"])}
+        made["synonyms"] = await index.get_synonyms(name)
+        made["rules"] = await index.get_rules(name)
+        replicas = await _replicas(index, name, {} if every or not before else before.get("replicas", {}))
+        if replicas:
+            made["replicas"] = replicas
+        changed[name] = made != before
+        if changed[name]:
+            await asyncio.to_thread(_write, folder / f"{name}.json", made)
+    return changed
+
+
+async def _replicas(index: SearchIndex, name: str, before: Mapping[str, Mapping[str, Any]]) -> Declared:
+    listed = (await index.get_settings(name)).get("replicas")
+    declarations = [str(each) for each in listed] if isinstance(listed, list) else []
+    names = [each.removeprefix("virtual(").removesuffix(")") for each in declarations]
+    return {each: await _pulled(index, each, before.get(each)) for each in names}
+
+
+async def _pulled(index: SearchIndex, name: str, declared: Mapping[str, Any] | None) -> Declared:
+    held = await index.get_settings(name)
+    if declared is None:
+        return {each: value for each, value in sorted(held.items()) if each not in _NOT_SETTINGS}
+    # In the file's own order, so that a reviewer sees what changed and nothing else.
+    return {each: held.get(each) for each in declared}
+
+
+async def _differences(index: SearchIndex, name: str, declared: Mapping[str, Any]) -> list[SettingDifference]:
+    held = await index.get_settings(name) if await index.exists(name) else {}
+    return [
+        SettingDifference(name, each, value, held.get(each))
+        for each, value in declared.items()
+        if held.get(each) != value
+    ]
+
+
+def _entries(
+    index: str, kind: str, declared: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]]
+) -> list[SettingDifference]:
+    ours, theirs = ({str(each["objectID"]): dict(each) for each in entries} for entries in (declared, held))
+    return [
+        SettingDifference(index, f"{kind} {each}", ours.get(each), theirs.get(each))
+        for each in sorted(ours.keys() | theirs.keys())
+        if ours.get(each) != theirs.get(each)
+    ]
+
+
+def _known(folder: Path) -> dict[str, Declared]:
+    return declared_settings(folder) if folder.is_dir() else {}
+
+
+def _write(file: Path, content: Declared) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _read(file: Traversable) -> Declared:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DocstoreError(f"{file.name} of the search settings is not JSON.", hint="Mend the file.") from error
+    if not isinstance(content, dict) or not isinstance(content.get("settings"), dict):
+        raise DocstoreError(
+            f"{file.name} of the search settings is no export of an index.",
+            hint='It is a JSON object with "settings", and "synonyms", "rules" and "replicas" where there are any.',
+        )
+    return content
 
 
 def _folder() -> Traversable:

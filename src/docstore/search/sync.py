@@ -1,33 +1,61 @@
-"""Keeping indexes in step with the documents: after changes, and as a whole."""
+"""Keeping indexes in step with the documents, change by change."""
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
 from docstore.clients.protocols import SearchIndex
-from docstore.search.records import BATCH, Batch, Id, SearchRecord, build_records, in_batches
+from docstore.search.records import BATCH, Built, Id, SearchRecord, build, in_batches
 from docstore.search.registry import ALL_RECORDS
+from docstore.search.scanning import Range, count, rows_of
+from docstore.search.writing import Prepared, RecordWriter, changed_since, same
+
+_LOOKS = 10
 
 OnProgress = Callable[[str, int, int], None]
 """Called with an index's name, how many documents were looked at, and how many there are."""
 
-_log = logging.getLogger("docstore.search")
-
 
 @dataclass
 class SyncReport:
-    """How many records were saved and deleted, by index."""
+    """How many records were saved and deleted, and how many could not be written, by index."""
 
     saved: dict[str, int] = field(default_factory=dict)
     deleted: dict[str, int] = field(default_factory=dict)
+    parked: dict[str, int] = field(default_factory=dict)
+
+    def add(self, index: str, written: Prepared) -> None:
+        """Count what was written."""
+        for counts, number in (
+            (self.saved, len(written.save)),
+            (self.deleted, len(written.delete)),
+            (self.parked, len(written.unfit)),
+        ):
+            if number:
+                counts[index] = counts.get(index, 0) + number
+
+    def merge(self, other: SyncReport) -> None:
+        """Count what another report tells, too."""
+        for mine, theirs in (
+            (self.saved, other.saved),
+            (self.deleted, other.deleted),
+            (self.parked, other.parked),
+        ):
+            for index, number in theirs.items():
+                mine[index] = mine.get(index, 0) + number
 
 
 async def apply_changes(
-    index: SearchIndex, changes: Iterable[tuple[str, Any]], *, records: Sequence[SearchRecord] = ALL_RECORDS
+    index: SearchIndex,
+    changes: Iterable[tuple[str, Any]],
+    *,
+    records: Sequence[SearchRecord] = ALL_RECORDS,
+    into: str | None = None,
+    patience_s: float = 0.0,
 ) -> SyncReport:
     """Bring the records up to date that changed documents have a part in.
 
@@ -36,9 +64,11 @@ async def apply_changes(
         changes: collection names and document ids, in any order; collections without a part in records are passed
             over.
         records: the kinds of records to keep.
+        into: the index to write to, where it is not the kind's own; for one kind alone.
+        patience_s: for how long an engine that is away is asked again.
 
     Returns:
-        What was saved and deleted. Applying the same changes again does the same, harmlessly.
+        What was saved, deleted and parked. Applying the same changes again does the same, harmlessly.
     """
     changed: defaultdict[str, set[Id]] = defaultdict(set)
     for collection, document_id in changes:
@@ -46,38 +76,40 @@ async def apply_changes(
             changed[collection].add(Id(document_id))
     report = SyncReport()
     for record in records:
-        ids = await _concerned(record, changed)
-        for part in in_batches(ids):
-            await _write(index, record, await build_records(record, part), report)
+        writer = RecordWriter(index, record, into=into, patience_s=patience_s)
+        for part in in_batches(await _concerned(record, changed)):
+            await bring_up_to_date(writer, record, part, report)
     return report
 
 
-async def full_sync(
-    index: SearchIndex, on_progress: OnProgress | None = None, *, records: Sequence[SearchRecord] = ALL_RECORDS
-) -> SyncReport:
-    """Save the record of every document, then delete the records that stand for none.
+async def bring_up_to_date(writer: RecordWriter, record: SearchRecord, ids: Sequence[Id], report: SyncReport) -> None:
+    """Write the records of documents as they are now; see `write_through`."""
+    built = await write_through(writer, record, lambda: record.object_ids_of(ids), report)
+    if built is not None:
+        await writer.forget(ids, built)
 
-    Changes may go on meanwhile: a record that was saved by somebody else is checked against its document before it
-    is deleted.
 
-    Args:
-        index: the search engine.
-        on_progress: told after each batch.
-        records: the kinds of records to sync.
+async def write_through(
+    writer: RecordWriter, record: SearchRecord, object_ids: Callable[[], Awaitable[set[str]]], report: SyncReport
+) -> Built | None:
+    """Write what stands behind objectIDs, and see that it is still so; what was seen last.
+
+    After a write the documents are looked at once more, and what changed meanwhile is written, too: of two that write
+    a record at the same time the later one may have looked earlier, so each makes sure that what it wrote last is so.
+    None when the documents changed at every look: whoever changes them last tells of it.
     """
-    report = SyncReport()
-    for record in records:
-        saved = await _save_all(index, record, report, on_progress)
-        strays = [str(hit["objectID"]) async for hit in index.browse(record.index) if str(hit["objectID"]) not in saved]
-        for part in in_batches(strays):
-            await _settle_strays(index, record, part, report)
-        _log.info(
-            "Index %s: %d records saved, %d deleted.",
-            record.index,
-            report.saved.get(record.index, 0),
-            report.deleted.get(record.index, 0),
-        )
-    return report
+    before: Prepared | None = None
+    for _ in range(_LOOKS):
+        built = await build(record, await object_ids())
+        now = writer.prepare(built)
+        if same(before, now):
+            return built
+        news = changed_since(before, now)
+        before = now.copy()
+        await writer.remember(built)
+        await writer.write(news)
+        report.add(record.index, news)
+    return None
 
 
 async def _concerned(record: SearchRecord, changed: Mapping[str, set[Id]]) -> set[Id]:
@@ -88,45 +120,48 @@ async def _concerned(record: SearchRecord, changed: Mapping[str, set[Id]]) -> se
     return ids
 
 
-async def _save_all(
-    index: SearchIndex, record: SearchRecord, report: SyncReport, on_progress: OnProgress | None
-) -> set[str]:
-    saved: set[str] = set()
-    total = await record.model.find().count()
-    done = 0
-    part: list[Id] = []
+async def full_sync(
+    index: SearchIndex, on_progress: OnProgress | None = None, *, records: Sequence[SearchRecord] = ALL_RECORDS
+) -> SyncReport:
+    """Save the record of every document, then delete the records that stand for none.
 
-    async def flush() -> None:
-        nonlocal done
-        built = await build_records(record, part)
-        await _write(index, record, Batch(built.save, []), report)
-        saved.update(str(each["objectID"]) for each in built.save)
-        done += len(part)
+    Changes may go on meanwhile: whatever is written is checked against its document once more.
+
+    Args:
+        index: the search engine.
+        on_progress: told after each batch.
+        records: the kinds of records to sync.
+    """
+    report = SyncReport()
+    for record in records:
+        writer = RecordWriter(index, record)
+        total, done = await count(record), 0
+        async with aclosing(rows_of(record, Range())) as chunks:
+            async for rows in chunks:
+                await bring_up_to_date(writer, record, [row["_id"] for row in rows], report)
+                done += len(rows)
+                if on_progress is not None:
+                    on_progress(record.index, done, max(done, total))
+        await _delete_strays(index, record, writer, report)
+    return report
+
+
+async def _delete_strays(index: SearchIndex, record: SearchRecord, writer: RecordWriter, report: SyncReport) -> None:
+    part: set[str] = set()
+
+    async def settle() -> None:
+        owned = (await record.owners(part)).keys()
+        strays = part - owned
+        if strays:
+
+            async def ids() -> set[str]:
+                return strays
+
+            await write_through(writer, record, ids, report)
         part.clear()
-        if on_progress is not None:
-            on_progress(record.index, done, max(done, total))
 
-    async for row in record.model.get_pymongo_collection().find({}, {"_id": 1}):
-        part.append(row["_id"])
+    async for hit in index.browse(record.index, attributes=["objectID"]):
+        part.add(str(hit["objectID"]))
         if len(part) >= BATCH:
-            await flush()
-    if part:
-        await flush()
-    return saved
-
-
-async def _settle_strays(index: SearchIndex, record: SearchRecord, object_ids: list[str], report: SyncReport) -> None:
-    """Delete records unless a document, written meanwhile, stands behind them by now."""
-    built = await build_records(record, await record.documents_of(object_ids))
-    wanted = {str(each["objectID"]) for each in built.save}
-    gone = [each for each in object_ids if each not in wanted]
-    await _write(index, record, Batch(built.save, gone), report)
-
-
-async def _write(index: SearchIndex, record: SearchRecord, batch: Batch, report: SyncReport) -> None:
-    if batch.save:
-        await index.save_objects(record.index, batch.save)
-        report.saved[record.index] = report.saved.get(record.index, 0) + len(batch.save)
-    if batch.delete:
-        await index.delete_objects(record.index, batch.delete)
-        report.deleted[record.index] = report.deleted.get(record.index, 0) + len(batch.delete)
+            await settle()
+    await settle()

@@ -5,6 +5,7 @@ search records, and the outbox's relay. A worker is handed what it needs and kno
 """
 
 from docstore.workers.cache import CacheWorker
+from docstore.workers.changes import OutboxChanges
 from docstore.workers.consuming import Consumer, ConsumerHealth, ConsumerRunner, run_consumer
 from docstore.workers.crawler import CrawlerWorker
 from docstore.workers.dead_letters import DeadLetter
@@ -33,6 +34,7 @@ __all__ = [
     "IdentityWorker",
     "Message",
     "NewsletterWorker",
+    "OutboxChanges",
     "PublishingWorker",
     "RatingChanged",
     "RatingsWorker",

@@ -63,6 +63,8 @@ class Index:
     created_at: str = field(default_factory=now)
     updated_at: str = field(default_factory=now)
     fields: FieldCache = field(default_factory=FieldCache, repr=False)
+    version: int = 0
+    _sorted: tuple[tuple[int, int], list[str]] | None = field(default=None, repr=False)
     _compiled: tuple[Entries, dict[str, frozenset[str]]] | None = field(default=None, repr=False)
 
     @property
@@ -97,6 +99,15 @@ class Index:
             self._compiled = (synonyms, compile_synonyms(synonyms.values()))
         return self._compiled[1]
 
+    def sorted_ids(self) -> list[str]:
+        """The objectIDs of the records in order; sorted anew only after a change."""
+        owner = self if self.parent is None else self.parent
+        state = (owner.version, id(owner.own_records))
+        if owner._sorted is None or owner._sorted[0] != state:
+            owner._sorted = (state, sorted(owner.own_records))
+        return owner._sorted[1]
+
     def touch(self) -> None:
         """Note that the index changed now."""
         self.updated_at = now()
+        self.version += 1

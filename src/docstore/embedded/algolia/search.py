@@ -52,10 +52,12 @@ def search(index: Index, given: Mapping[str, Any]) -> dict[str, Any]:
     applied = apply_rules(index.configuration.rules.values(), with_defaults(given, settings))
     params = applied.params
     query = query_words(params, index.alternatives())
-    # Rules may reorder nothing but the front, so ranking sees the plain matches first.
-    matches = order(candidates(index, query, params, settings), {**settings, **_ranking(params)})
-    ordered = _with_promotions(index, [match.record for match in matches], applied)
     window = _Window.of(params)
+    matches = candidates(index, query, params, settings)
+    # Rules may reorder nothing but the front, so ranking sees the plain matches first; who counts alone needs none.
+    if window.size:
+        matches = order(matches, {**settings, **_ranking(params)})
+    ordered = _with_promotions(index, [match.record for match in matches], applied)
     limit = int(settings["paginationLimitedTo"])
     reachable = ordered[:limit] if limit else ordered
     shown = reachable[window.start : window.start + window.size]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import bisect
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from docstore.embedded.algolia.ranking import Candidate
 from docstore.embedded.algolia.values import Record
 
 _PAGE = 1000
+_RESTRICTING = ("query", "filters", "facetFilters", "numericFilters", "tagFilters", "optionalWords")
 
 
 def candidates(
@@ -79,11 +81,21 @@ def browse_page(index: Index, given: Mapping[str, Any]) -> BrowsePage:
     if cursor:
         given, after = _open(str(cursor))
     size = int(given.get("hitsPerPage") or _PAGE)
+    if not any(given.get(name) for name in _RESTRICTING):
+        return _whole_page(index, given, after, size)
     found = list(matching_records(index, given))
     rest = [record for record in found if str(record["objectID"]) > after]
     page = rest[:size]
     more = _close(given, str(page[-1]["objectID"])) if len(rest) > size else None
     return BrowsePage(page, len(found), more, given)
+
+
+def _whole_page(index: Index, given: Mapping[str, Any], after: str, size: int) -> BrowsePage:
+    ids, records = index.sorted_ids(), index.records
+    start = bisect.bisect_right(ids, after)
+    page = ids[start : start + size]
+    more = _close(given, page[-1]) if start + size < len(ids) else None
+    return BrowsePage([records[each] for each in page], len(ids), more, given)
 
 
 def _close(params: Mapping[str, Any], after: str) -> str:

@@ -1,0 +1,245 @@
+"""Comparing an index with the documents: what is missing, stale or orphaned, and mending it, in constant memory."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from array import array
+from bisect import bisect_left
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from docstore.clients.protocols import SearchIndex
+from docstore.search.building import built_from
+from docstore.search.parked import parked_ids
+from docstore.search.records import SearchRecord, build
+from docstore.search.reindexing import OnProgress, Progress
+from docstore.search.scanning import Range, count, rows_of
+from docstore.search.sync import SyncReport, write_through
+from docstore.search.writing import Prepared, RecordWriter
+
+_PAGE = 1_000
+_LOOKED_AT_AGAIN = 10_000
+_NAMED = 20
+# What an engine adds to a record that it returns.
+_ADDED = ("_highlightResult", "_snippetResult", "_rankingInfo", "_distinctSeqID")
+
+
+class Differences(NamedTuple):
+    """ObjectIDs by what is wrong with their records."""
+
+    missing: list[str]
+    stale: list[str]
+    orphaned: list[str]
+
+    def all(self) -> list[str]:
+        """Every objectID."""
+        return [*self.missing, *self.stale, *self.orphaned]
+
+
+@dataclass
+class VerifyReport:
+    """How an index compares with the documents.
+
+    Attributes:
+        index: its name.
+        compared: records that were compared.
+        missing: how many records are not there.
+        stale: how many are not what their documents say.
+        orphaned: how many have no document.
+        parked: how many records cannot be written; they are not counted as missing or stale.
+        mended: records that were saved, deleted and parked, where it was asked for.
+        examples: some objectIDs of each kind.
+    """
+
+    index: str
+    compared: int = 0
+    missing: int = 0
+    stale: int = 0
+    orphaned: int = 0
+    parked: int = 0
+    mended: SyncReport = field(default_factory=SyncReport)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing differs, or all of it was mended."""
+        return not (self.missing or self.stale or self.orphaned)
+
+    def note(self, found: Differences) -> None:
+        """Count differences."""
+        self.missing += len(found.missing)
+        self.stale += len(found.stale)
+        self.orphaned += len(found.orphaned)
+        for kind, ids in found._asdict().items():
+            kept = self.examples.setdefault(kind, [])
+            kept.extend(ids[: _NAMED - len(kept)])
+
+
+async def verify(
+    index: SearchIndex,
+    record: SearchRecord,
+    *,
+    mend: bool = False,
+    grace_s: float = 0.0,
+    on_progress: OnProgress | None = None,
+) -> VerifyReport:
+    """Compare every record with its document by its content.
+
+    What differs is looked at a second time before it counts, since changes may be on their way.
+
+    Args:
+        index: the search engine.
+        record: the kind.
+        mend: write what is missing or stale, and delete what is orphaned.
+        grace_s: how long to wait before the second look.
+        on_progress: told after each chunk.
+    """
+    report = VerifyReport(record.index)
+    waiting: list[str] = []
+    async with aclosing(differences(index, record, report, on_progress)) as found:
+        async for each in found:
+            room = _LOOKED_AT_AGAIN - len(waiting)
+            ids = each.all()
+            waiting += ids[:room]
+            if len(ids) > room:
+                report.note(await _settled(index, record, ids[room:], report, mend=mend))
+    if waiting:
+        await asyncio.sleep(grace_s)
+        for start in range(0, len(waiting), _PAGE):
+            report.note(await _settled(index, record, waiting[start : start + _PAGE], report, mend=mend))
+    report.parked = len(await parked_ids(record.index))
+    return report
+
+
+async def sync_index(index: SearchIndex, record: SearchRecord, *, on_progress: OnProgress | None = None) -> SyncReport:
+    """Write every record that is not what its document says, delete those without one, and try parked ones again."""
+    report = SyncReport()
+    await mend_records(index, record, await parked_ids(record.index), report)
+    async with aclosing(differences(index, record, VerifyReport(record.index), on_progress)) as found:
+        async for each in found:
+            await mend_records(index, record, each.all(), report)
+    return report
+
+
+async def differences(
+    index: SearchIndex, record: SearchRecord, report: VerifyReport, on_progress: OnProgress | None
+) -> AsyncGenerator[Differences, None]:
+    """What differs, chunk by chunk: first by the documents, then by the records that have none."""
+    total, done = await count(record), 0
+    expected = _Fingerprints()
+    writer = RecordWriter(index, record)
+    async with aclosing(rows_of(record, Range())) as chunks:
+        async for rows in chunks:
+            prepared = writer.prepare(await built_from(record, rows))
+            for object_id in (*prepared.save, *prepared.unfit):
+                expected.add(object_id)
+            report.compared += len(prepared.save)
+            done += len(rows)
+            found = _compared(prepared, await index.get_objects(record.index, list(prepared.save)))
+            if found.all():
+                yield found
+            _tell(on_progress, record, "comparing", done, max(total, done))
+    expected.sort()
+    orphans: list[str] = []
+    seen = 0
+    async for hit in index.browse(record.index, attributes=["objectID"]):
+        seen += 1
+        if str(hit["objectID"]) not in expected:
+            orphans.append(str(hit["objectID"]))
+        if len(orphans) >= _PAGE:
+            yield Differences([], [], orphans)
+            orphans = []
+        if seen % _PAGE == 0:
+            _tell(on_progress, record, "orphans", seen, max(total, seen))
+    if orphans:
+        yield Differences([], [], orphans)
+
+
+async def mend_records(
+    index: SearchIndex, record: SearchRecord, object_ids: Collection[str], report: SyncReport
+) -> None:
+    """Have the index hold what stands behind these objectIDs."""
+    wanted = list(object_ids)
+    for start in range(0, len(wanted), _PAGE):
+        part = set(wanted[start : start + _PAGE])
+
+        async def ids(part: set[str] = part) -> set[str]:
+            return part
+
+        await write_through(RecordWriter(index, record), record, ids, report)
+
+
+async def _settled(
+    index: SearchIndex, record: SearchRecord, object_ids: Collection[str], report: VerifyReport, *, mend: bool
+) -> Differences:
+    """What still differs at a second look; nothing, when it was mended then."""
+    built = await build(record, object_ids)
+    prepared = RecordWriter(index, record).prepare(built)
+    held = await index.get_objects(record.index, list(object_ids))
+    found = _compared(prepared, held)
+    orphaned = [each for each in prepared.delete if each in held]
+    found = Differences(found.missing, found.stale, orphaned)
+    if mend and found.all():
+        for kind, ids in found._asdict().items():
+            report.examples.setdefault(kind, []).extend(ids[: _NAMED - len(report.examples.get(kind, ()))])
+        await mend_records(index, record, found.all(), report.mended)
+        return Differences([], [], [])
+    return found
+
+
+def _compared(prepared: Prepared, held: Mapping[str, Mapping[str, Any]]) -> Differences:
+    missing = [each for each in prepared.save if each not in held]
+    stale = [
+        object_id
+        for object_id, record in prepared.save.items()
+        if object_id in held and content_hash(json.loads(record.body)) != content_hash(held[object_id])
+    ]
+    return Differences(missing, stale, [])
+
+
+def content_hash(record: Mapping[str, Any]) -> bytes:
+    """The same for records of the same content, whatever their attributes' order and the kind of whole numbers."""
+    told = {name: _plain(value) for name, value in record.items() if name not in _ADDED}
+    text = json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value
+
+
+class _Fingerprints:
+    """A set of texts in eight bytes each. Two of them may share one, once in ten million sets of a million."""
+
+    def __init__(self) -> None:
+        self._numbers = array("Q")
+
+    def add(self, text: str) -> None:
+        self._numbers.append(_number(text))
+
+    def sort(self) -> None:
+        self._numbers = array("Q", sorted(self._numbers))
+
+    def __contains__(self, text: str) -> bool:
+        number = _number(text)
+        at = bisect_left(self._numbers, number)
+        return at < len(self._numbers) and self._numbers[at] == number
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def _tell(on_progress: Callable[[Progress], None] | None, record: SearchRecord, stage: str, done: int, of: int) -> None:
+    if on_progress is not None:
+        on_progress(Progress(record.index, stage, done, of))

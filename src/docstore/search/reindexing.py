@@ -1,0 +1,306 @@
+"""Building an index anew beside the one in use, and putting it in its place: atomic, resumable, losing no write."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from docstore.clients.leases import MongoLease
+from docstore.clients.protocols import SearchIndex
+from docstore.documents import utc_now
+from docstore.errors import ReindexRefused
+from docstore.search.building import BuildCounts, Builder, Part
+from docstore.search.changes import ChangeLog, Replay
+from docstore.search.checkpoints import SearchReindex, Stage
+from docstore.search.parked import unpark_older
+from docstore.search.records import SearchRecord
+from docstore.search.scanning import count, ranges
+from docstore.search.settings import configuration_of, declared_settings, push_settings
+from docstore.search.sync import SyncReport, apply_changes
+from docstore.search.temporaries import sweep, temporary_name
+from docstore.search.writing import RecordWriter
+
+_FEW_CHANGES = 100
+_LOOKS = 5
+_DOCUMENTS_FOR_A_READER = 250_000
+_MOST_READERS = 4
+_PENDING_WAIT_S = 60.0
+
+_log = logging.getLogger("docstore.search")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long piece of work is: the index, what is being done, how many documents of how many."""
+
+    index: str
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexOptions:
+    """How to reindex.
+
+    Attributes:
+        force: also when the new index is empty, or much smaller than the old one.
+        dry_run: make and check every record, and write nothing.
+        restart: from the beginning, though one that was stopped could be gone on with.
+        readers: ranges of ids read side by side; None for one for each 250,000 documents, four at most.
+        smallest_share: of the old index's records that the new one must have.
+        patience_s: for how long an engine that is away is waited for.
+        lease_s: after how many seconds a reindex that was killed may be gone on with.
+    """
+
+    force: bool = False
+    dry_run: bool = False
+    restart: bool = False
+    readers: int | None = None
+    smallest_share: float = 0.5
+    patience_s: float = 300.0
+    lease_s: float = 30.0
+
+
+@dataclass
+class ReindexReport:
+    """What a reindex did.
+
+    Attributes:
+        index: its name.
+        counts: records written in this run.
+        previous: records of the index before.
+        records: records of the index now; of a dry run, how many there would be.
+        replayed: changes made meanwhile, before the move and after it.
+        resumed: whether it went on where another one stopped.
+        swept: indexes that were left behind, and are deleted.
+        seconds: how long it took.
+    """
+
+    index: str
+    counts: BuildCounts = field(default_factory=BuildCounts)
+    previous: int = 0
+    records: int = 0
+    replayed: tuple[int, int] = (0, 0)
+    resumed: bool = False
+    swept: Sequence[str] = ()
+    seconds: float = 0.0
+
+
+OnProgress = Callable[[Progress], None]
+
+
+async def reindex(
+    index: SearchIndex,
+    record: SearchRecord,
+    log: ChangeLog,
+    database: AsyncDatabase[dict[str, Any]],
+    *,
+    options: ReindexOptions = ReindexOptions(),
+    on_progress: OnProgress | None = None,
+) -> ReindexReport:
+    """Build the index of a kind of record anew, and put it in the place of the one in use.
+
+    Searches see the old index until the move, and all of the new one from then on. Settings, synonyms, rules and
+    replicas stay. Changes that were committed since the start are replayed onto the new index before the move, and
+    those that came meanwhile after it. One process at a time; one that was killed is gone on with by the next call.
+
+    Args:
+        index: the search engine.
+        record: the kind.
+        log: where committed changes are found.
+        database: the raw database, for the lease.
+        options: see `ReindexOptions`.
+        on_progress: told after each chunk.
+
+    Raises:
+        ReindexRefused: the new index is empty or much smaller; it is kept for a call with `force`.
+        LeaseHeld: another process is at it.
+        LeaseLost: this one stood still too long; call again.
+        ServerUnavailable, OperationTimeout: a server stayed away; call again.
+    """
+    run = _Reindex(index, record, log, options, on_progress)
+    started = time.monotonic()
+    if options.dry_run:
+        report = await run.look()
+    else:
+        async with MongoLease(database, f"search reindex {record.index}", ttl=options.lease_s) as lease:
+            report = await run.run(lease)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+class _Reindex:
+    def __init__(
+        self,
+        index: SearchIndex,
+        record: SearchRecord,
+        log: ChangeLog,
+        options: ReindexOptions,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._index = index
+        self._record = record
+        self._log = log
+        self._options = options
+        self._on_progress = on_progress
+        self._name = record.index
+        self._temporary = temporary_name(record.index)
+        self._report = ReindexReport(record.index)
+
+    async def look(self) -> ReindexReport:
+        """Make and check every record; write nothing."""
+        total = await count(self._record)
+        writer = RecordWriter(self._index, self._record)
+        builder = Builder(writer, self._record, dry=True, on_progress=self._telling("checking", total))
+        await builder.run(await self._parts(total))
+        self._report.counts = builder.counts
+        self._report.previous = await self._index.count(self._name)
+        self._report.records = builder.counts.saved
+        return self._report
+
+    async def run(self, lease: MongoLease) -> ReindexReport:
+        """From wherever the last one stopped to the end."""
+        checkpoint = await self._resumed() or await self._begin()
+        self._report.previous = checkpoint.previous
+        begun = utc_now()
+        if checkpoint.stage is Stage.BUILDING:
+            await self._build(checkpoint, lease)
+        replay = Replay(self._log, checkpoint.replayed_to)
+        before = 0
+        if checkpoint.stage is not Stage.MOVED:
+            before = await self._catch_up(replay, self._temporary)
+            await self._refuse_small(checkpoint)
+            before += await self._catch_up(replay, self._temporary)
+            lease.check()
+            await self._move(checkpoint, replay)
+        after = await self._catch_up(replay, None)
+        await checkpoint.forget()
+        if not self._report.resumed:
+            await unpark_older(self._name, begun)
+        self._report.replayed = (before, after)
+        self._report.records = await self._index.count(self._name)
+        _log.info("Index %s: %d records.", self._name, self._report.records)
+        return self._report
+
+    async def _resumed(self) -> SearchReindex | None:
+        checkpoint = await SearchReindex.load(self._name)
+        if checkpoint is None or self._options.restart or not checkpoint.is_usable(await self._log.now()):
+            return None
+        there = await self._settled_temporary()
+        if checkpoint.stage is Stage.BUILDING and not there:
+            return None
+        if checkpoint.stage is Stage.MOVING and not there:
+            # The move was carried out, and whoever asked for it did not live to hear of it.
+            await checkpoint.keep(stage=Stage.MOVED)
+        self._report.resumed = True
+        return checkpoint
+
+    async def _settled_temporary(self) -> bool:
+        """Whether the temporary index exists, once nothing of it is under way any more."""
+        deadline = time.monotonic() + _PENDING_WAIT_S
+        while True:
+            found = [each for each in await self._index.list_indexes() if each.name == self._temporary]
+            if not found or not found[0].pending or time.monotonic() > deadline:
+                return bool(found)
+            await asyncio.sleep(0.5)
+
+    async def _begin(self) -> SearchReindex:
+        self._report.swept = await sweep(self._index, self._name)
+        exists = await self._index.exists(self._name)
+        now = await self._log.now()
+        checkpoint = SearchReindex(
+            id=self._name,
+            temporary=self._temporary,
+            stage=Stage.BUILDING,
+            started_at=now,
+            replayed_to=now,
+            parts=[],
+            previous=await self._index.count(self._name) if exists else 0,
+            first=not exists,
+        )
+        await checkpoint.keep(await self._parts(await count(self._record)))
+        if exists:
+            await self._index.copy_configuration(self._name, self._temporary)
+        else:
+            await push_settings(self._index, [self._name], into=self._temporary)
+        return checkpoint
+
+    async def _parts(self, total: int) -> list[Part]:
+        readers = self._options.readers or min(_MOST_READERS, total // _DOCUMENTS_FOR_A_READER + 1)
+        return [Part(each) for each in await ranges(self._record, readers)]
+
+    async def _build(self, checkpoint: SearchReindex, lease: MongoLease) -> None:
+        parts = checkpoint.read_parts()
+        writer = RecordWriter(self._index, self._record, into=self._temporary, patience_s=self._options.patience_s)
+
+        async def mark() -> None:
+            lease.check()
+            snapshot = [Part(each.within, each.after, each.looked_at, each.saved, each.finished) for each in parts]
+            await writer.settle()  # a mark says that everything before it is written
+            await checkpoint.keep(snapshot)
+
+        builder = Builder(
+            writer,
+            self._record,
+            on_mark=mark,
+            on_progress=self._telling("building", await count(self._record)),
+        )
+        await builder.run(parts)
+        self._report.counts = builder.counts
+
+    async def _catch_up(self, replay: Replay, into: str | None) -> int:
+        apply = partial(self._apply, into=into)
+        total = 0
+        for _ in range(_LOOKS):
+            news = await replay.catch_up(apply)
+            total += news
+            self._tell("replaying", total, total)
+            if news <= _FEW_CHANGES:
+                break
+        return total
+
+    async def _apply(self, changes: Sequence[tuple[str, str]], *, into: str | None) -> SyncReport:
+        return await apply_changes(
+            self._index, changes, records=[self._record], into=into, patience_s=self._options.patience_s
+        )
+
+    async def _refuse_small(self, checkpoint: SearchReindex) -> None:
+        made, previous = await self._index.count(self._temporary), checkpoint.previous
+        wanted = max(previous * self._options.smallest_share, sum(each.saved for each in checkpoint.read_parts()) * 0.9)
+        if self._options.force or made >= wanted:
+            return
+        raise ReindexRefused(
+            f"the new index {self._name!r} has {made:,} records; the one in use has {previous:,}.",
+            hint="Look at the documents. If it is to be so, run it again with --force; --restart builds it anew.",
+        )
+
+    async def _move(self, checkpoint: SearchReindex, replay: Replay) -> None:
+        replicas: Any = None
+        if await self._index.exists(self._name):
+            # What was set meanwhile counts, too.
+            held = await configuration_of(self._index, self._name)
+            if held != await configuration_of(self._index, self._temporary):
+                await self._index.copy_configuration(self._name, self._temporary)
+            replicas = (await self._index.get_settings(self._name)).get("replicas")
+        await checkpoint.keep(stage=Stage.MOVING)
+        await self._index.move(self._temporary, self._name)
+        await checkpoint.keep(stage=Stage.MOVED, replayed_to=replay.reached)
+        if replicas and (await self._index.get_settings(self._name)).get("replicas") != replicas:
+            await self._index.set_settings(self._name, {"replicas": replicas})
+        if checkpoint.first and self._name in declared_settings():
+            await push_settings(self._index, [self._name])
+
+    def _telling(self, stage: str, total: int) -> Callable[[int], None]:
+        return lambda done: self._tell(stage, done, max(done, total))
+
+    def _tell(self, stage: str, done: int, total: int) -> None:
+        if self._on_progress is not None:
+            self._on_progress(Progress(self._name, stage, done, total))
