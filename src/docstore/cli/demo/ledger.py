@@ -60,16 +60,19 @@ class Ledger:
         """Record a stage that others bring about: measure until it is as expected, and return what it is then.
 
         Raises:
-            StageFailed: it is not, within `deadline_s` seconds.
+            StageFailed: it is not, and nothing has changed for `deadline_s` seconds: a busy machine is slow, not stuck.
         """
-        start = time.perf_counter()
+        start = changed = time.perf_counter()
+        before: T | None = None
         with self._narrator.waiting(name) as tell:
             while True:
                 asked = time.perf_counter()
                 found = await measure()
                 now = time.perf_counter()
                 seconds = now - start
-                if found == expected or seconds > deadline_s:
+                if found != before:
+                    before, changed = found, now
+                if found == expected or now - changed > deadline_s:
                     break
                 tell(found, expected)
                 # Watching must not take the servers' time from those that are watched.
