@@ -22,6 +22,9 @@ from docstore.documents.guard import GuardedDatabase
 from docstore.documents.indexes import declared_indexes
 
 
+__all__ = ["Document", "as_declared", "init_beanie"]
+
+
 class Document(BaseDocument):
     """`docstore.Document` whose fields are stored under the names they are declared with, as Beanie stored them."""
 
@@ -60,7 +63,7 @@ async def init_beanie(
     if document_models is None:
         raise ValueError("document_models parameter must be set")
     if database is None:
-        client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(connection_string, tz_aware=True)
+        client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(connection_string)
         database = client.get_default_database()
     models = [_named(each) if isinstance(each, str) else each for each in document_models]
     guarded = await bind(database, models, **options)
