@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 from beanie import Indexed, View
 from beanie.exceptions import CollectionWasNotInitialized, DocumentNotFound, RevisionIdWasChanged
-from beanie.operators import Set
+from beanie.operators import In, Set
 from pydantic import BaseModel, Field, PrivateAttr
+from pydantic_core import core_schema
 from pymongo import DESCENDING, IndexModel
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
@@ -257,6 +258,39 @@ async def test_declared_names_are_the_stored_ones_and_views_are_renewed(database
     assert await DearOnes.find_all().to_list() == []
     await document.restore()
     assert await Declared.find_one(Declared.colour == Colour.RED) == document
+
+
+class Tint:
+    """A class of the application's own, which only the model's encoder can store."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            lambda value: value if isinstance(value, cls) else cls(str(value))
+        )
+
+
+class Tinted(Document):
+    tint: Tint
+
+    class Settings:
+        bson_encoders: ClassVar = {Tint: lambda tint: tint.name}
+
+
+@pytest.mark.parametrize("strict", [True, False])
+async def test_filters_take_values_that_the_models_encoders_store(bind_models: Any, strict: bool) -> None:
+    await bind_models(Tinted, strict_filters=strict)
+    document = await Tinted(tint=Tint("teal")).insert()
+    for given in (Tinted.tint == Tint("teal"), Tinted.tint == "teal", {"tint": Tint("teal")}):
+        found = await Tinted.find_one(given)
+        assert found is not None
+        assert (found.id, found.tint.name) == (document.id, "teal")
+    assert await Tinted.find(In(Tinted.tint, [Tint("red")])).to_list() == []
+    await Tinted.find(Tinted.tint == "teal").update(Set({Tinted.tint: Tint("red")}))
+    assert await Tinted.find(In(Tinted.tint, [Tint("red")])).count() == 1
 
 
 class Numbered(Document):

@@ -21,7 +21,6 @@ from docstore.documents.binding import bind
 from docstore.documents.guard import GuardedDatabase
 from docstore.documents.indexes import declared_indexes
 
-
 __all__ = ["Document", "as_declared", "init_beanie"]
 
 

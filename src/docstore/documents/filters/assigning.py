@@ -13,7 +13,7 @@ from docstore.documents.codec.shapes import looks_around
 from docstore.documents.fields import STORED
 from docstore.documents.filters.annotations import element_of, is_link, members
 from docstore.documents.filters.paths import Declaration, FieldPath
-from docstore.documents.filters.values import is_storable
+from docstore.documents.filters.values import is_storable, is_the_applications
 from docstore.errors import ValidationFailed
 
 Validator = SchemaValidator | TypeAdapter[Any]
@@ -43,7 +43,7 @@ class Assigner:
             ValidationFailed: the model would refuse it; names the field, what is wrong and the value's type.
         """
         judged = value if self._is_link or not self._validators else self._judged(value)
-        if not is_storable(judged):
+        if not is_storable(judged) and not any(is_the_applications(kind, judged) for kind in self._path.types):
             raise self._refusal(value, "what BSON can store fits")
         return judged
 

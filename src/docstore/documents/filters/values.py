@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import NoneType
 from typing import Any, Final
 
-from beanie.odm.utils.encoder import Encoder
+from beanie.odm.utils.encoder import BSON_SCALAR_TYPES, DEFAULT_CUSTOM_ENCODERS, Encoder
 from bson import ObjectId, Regex, encode
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
@@ -35,6 +35,8 @@ _IDS: Final = frozenset({ObjectId, PydanticObjectId})
 _PATTERNS: Final = (re.Pattern, Regex)
 _INT64: Final = range(-(2**63), 2**63)
 _STORED_AS_THEY_ARE: Final = (bool, float, bytes, datetime, ObjectId)
+_BEANIES: Final[tuple[Any, ...]] = (*BSON_SCALAR_TYPES, *DEFAULT_CUSTOM_ENCODERS, BaseModel, Iterable)
+"""What Beanie's encoder knows without being told."""
 _DEPTH: Final = 100
 """How deep MongoDB nests documents."""
 _OPTIONS: Final[CodecOptions[dict[str, Any]]] = CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
@@ -150,7 +152,7 @@ class Coercer:
             raise self._wrong(value, self._expected())
         for kind in self._scalars:
             coerced = _coerced(kind, value)
-            if coerced is not _REFUSED and is_storable(coerced):
+            if coerced is not _REFUSED and (is_storable(coerced) or is_the_applications(kind, coerced)):
                 return coerced
         if (self._free or self._holds_links) and is_storable(value):
             return value
@@ -232,6 +234,12 @@ def is_storable(value: Any, depth: int = 0) -> bool:
     if isinstance(value, list | tuple | set | frozenset):
         return all(is_storable(each, depth + 1) for each in value)
     return value is None or isinstance(value, _STORED_AS_THEY_ARE) or _is_encodable(value)
+
+
+def is_the_applications(kind: Any, value: Any) -> bool:
+    """Whether a value is of the field's own class, which the model's `bson_encoders` alone can make storable."""
+    own = bare(kind)
+    return isinstance(own, type) and own is not object and isinstance(value, own) and not isinstance(value, _BEANIES)
 
 
 def _is_encodable(value: Any) -> bool:
