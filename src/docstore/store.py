@@ -49,7 +49,7 @@ from docstore.errors import DocstoreError, NotBound, SettingsError
 from docstore.jobs import JobTicket
 from docstore.models import ALL
 from docstore.outbox import InboxEntry, Outbox, OutboxEntry, OutboxLease
-from docstore.search import SearchObject, SearchParked, SearchReindex
+from docstore.search import SearchObject, SearchParked, SearchReindex, use_search_index
 from docstore.settings import DbMethod, Settings
 from docstore.workers import Consumer, DeadLetter, IdentityState
 
@@ -304,6 +304,7 @@ class Store:
             strict_filters=settings.strict_filters,
         )
         use_cache(self._active_cache)
+        use_search_index(self.search_index)
 
     async def _leave(self) -> None:
         if self in _open:
@@ -315,6 +316,7 @@ class Store:
             remove_event_handler(_cache_follower)
             use_read_through(None)
             use_cache(None)
+            use_search_index(None)
             unbind(self._models)
         cache, self._cache = self._cache, None
         if cache is not None:

@@ -8,6 +8,17 @@ anew, comparing it with the documents, its settings as files, and searching. Kno
 from docstore.search.changes import ChangeLog, LoggedChange, Replay
 from docstore.search.checkpoints import SearchReindex
 from docstore.search.comparing import VerifyReport, content_hash, sync_index, verify
+from docstore.search.facade import (
+    AccountHit,
+    AccountSort,
+    CategoryHit,
+    PostHit,
+    SearchResults,
+    search_accounts,
+    search_categories,
+    search_posts,
+    use_search_index,
+)
 from docstore.search.objects import SearchObject
 from docstore.search.parked import SearchParked
 from docstore.search.records import Batch, SearchRecord, build_records
@@ -28,11 +39,15 @@ __all__ = [
     "ALL_RECORDS",
     "CATEGORIES",
     "POSTS",
+    "AccountHit",
+    "AccountSort",
     "Batch",
+    "CategoryHit",
     "ChangeLog",
     "IndexStatus",
     "LoggedChange",
     "ParkedRecord",
+    "PostHit",
     "Progress",
     "ReindexOptions",
     "ReindexReport",
@@ -41,6 +56,7 @@ __all__ = [
     "SearchParked",
     "SearchRecord",
     "SearchReindex",
+    "SearchResults",
     "SettingDifference",
     "SyncReport",
     "VerifyReport",
@@ -53,7 +69,11 @@ __all__ = [
     "pull_settings",
     "push_settings",
     "reindex",
+    "search_accounts",
+    "search_categories",
+    "search_posts",
     "settings_differences",
     "sync_index",
+    "use_search_index",
     "verify",
 ]

@@ -18,7 +18,7 @@ class SearchWorker:
     """Consumes ``document.changed`` and ``new-review-algolia-update``.
 
     Records are built from the documents as they are now, so repeats do no harm, and of many changes to a document
-    one record comes.
+    one record comes. A record that cannot be written is parked with its reason and holds up no other.
 
     Args:
         index: the search engine.
@@ -51,8 +51,8 @@ class SearchWorker:
                 changes.add((event.changed_collection, str(event.aggregate_id)))
         if changes:
             await apply_changes(self._index, changes)
-        for object_id, attributes in ratings.items():
-            await self._index.partial_update(ACCOUNTS.index, object_id, attributes, create_if_missing=False)
+        if ratings:
+            await self._index.partial_update_many(ACCOUNTS.index, ratings)
 
 
 def _rating_in(message: Message) -> tuple[str, dict[str, JsonValue]]:
