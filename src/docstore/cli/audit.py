@@ -25,6 +25,9 @@ def verify(
         list[str] | None, typer.Option(help="An anchor that `docstore audit seal` printed; may be repeated.")
     ] = None,
     collection: Annotated[str | None, typer.Option(help="Only the entries of this collection, without seals.")] = None,
+    documents: Annotated[
+        bool, typer.Option(help="Hold the documents against their entries too: finds what no seal counted yet.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """Find entries that were altered or removed. Exit code 1 when there are any."""
@@ -34,7 +37,9 @@ def verify(
         from docstore.documents.audit import verify_chain
 
         async with _store(invocation) as settings:
-            report = await verify_chain(collection=collection, key=_key(settings), anchors=anchor or ())
+            report = await verify_chain(
+                collection=collection, key=_key(settings), anchors=anchor or (), documents=documents
+            )
         for problem in report.problems:
             invocation.out.print(f"{problem.kind}: {problem.where}: {problem.detail}", markup=False)
         verdict = "whole" if report.ok else f"not whole: {len(report.problems)} problems"
@@ -42,6 +47,8 @@ def verify(
             f"The audit log is {verdict}. {report.entries} entries of {report.documents} documents, "
             f"{report.seals} seals, {report.unsealed} entries not sealed yet."
         )
+        if documents:
+            invocation.out.print(f"{report.compared} documents compared, {report.unlogged} without any entry.")
         invocation.print_json({"ok": report.ok, **asdict(report)})
         return 0 if report.ok else 1
 

@@ -5,8 +5,9 @@ not own what a change is: the guard tells it.
 """
 
 from docstore.documents.audit.entries import AUDIT_MODELS, AuditEntry, AuditSeal, FieldChange
+from docstore.documents.audit.report import AuditProblem, AuditReport
 from docstore.documents.audit.sealing import prune_audit, seal_audit
-from docstore.documents.audit.verification import AuditProblem, AuditReport, verify_chain
+from docstore.documents.audit.verification import verify_chain
 
 __all__ = [
     "AUDIT_MODELS",

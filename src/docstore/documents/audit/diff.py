@@ -51,6 +51,19 @@ def undo(document: Mapping[str, Any], diff: Diff) -> dict[str, Any]:
     return past
 
 
+def redo(document: dict[str, Any], diff: Diff) -> bool:
+    """Make a stored document what it became by a diff; False where the diff does not fit it."""
+    try:
+        for change in diff:
+            if "after" in change:
+                _set(document, change["path"], deepcopy(change["after"]))
+            else:
+                _unset(document, change["path"])
+    except (AttributeError, KeyError, TypeError):
+        return False
+    return True
+
+
 def value_at(document: Mapping[str, Any], path: str) -> dict[str, Any]:
     """``{"value": …}`` at a dotted path; empty where there is no such field."""
     *parents, last = path.split(".")

@@ -30,12 +30,20 @@ class Auditor:
 
     Args:
         models: the models stored there; inherited ones share a collection.
+
+    Attributes:
+        masked: the dotted stored paths whose values are kept from the log.
     """
 
     def __init__(self, models: Sequence[type[StoredDocument]]) -> None:
         self._ignored = frozenset(model.stored_name(name) for model in models for name in model.counters)
         self._moving = STAMPS | ({VERSION} if any(model.versioned for model in models) else set())
-        self._masked = frozenset(path for model in models for path in masked_paths(model))
+        self.masked = frozenset(path for model in models for path in masked_paths(model))
+
+    @property
+    def unlogged(self) -> frozenset[str]:
+        """The stored fields whose change alone leaves no entry: counters, stamps, a version."""
+        return self._ignored | self._moving
 
     async def __call__(self, change: Change) -> None:
         """Write an entry for each document that the change really changed."""
@@ -54,7 +62,7 @@ class Auditor:
             return {each: [] for each in change.ids}
         diffs = {
             each: difference(
-                change.before.get(each, {}), change.after.get(each, {}), ignored=self._ignored, masked=self._masked
+                change.before.get(each, {}), change.after.get(each, {}), ignored=self._ignored, masked=self.masked
             )
             for each in change.ids
         }

@@ -4,55 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from docstore.documents.audit.accounting import ORDER, Comparison, compare_documents
 from docstore.documents.audit.chain import commitment, entry_hash, entry_id, seal_hash
 from docstore.documents.audit.diff import same
 from docstore.documents.audit.entries import AuditEntry, AuditSeal
+from docstore.documents.audit.report import AuditProblem, AuditReport
 from docstore.documents.audit.sealing import digest_of
 from docstore.documents.changes import ChangeKind
 
-_ORDER: Final = [("collection", 1), ("documentId", 1), ("seq", 1)]
 _LISTED: Final = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class AuditProblem:
-    """What is wrong with the log.
-
-    Args:
-        kind: "altered", "missing", "erased" (values are gone and no purge says why) or "seal".
-        where: the entry's id, or the seal's number.
-        detail: in words.
-    """
-
-    kind: str
-    where: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class AuditReport:
-    """What a verification found; at most 1,000 problems are listed.
-
-    Args:
-        entries: how many entries were read.
-        documents: how many documents they belong to.
-        seals: how many seals were checked.
-        unsealed: entries since the last seal: of these a missing last one would not be found yet.
-        anchor: the last seal's, to keep elsewhere; None without a seal.
-        problems: empty when the log is whole.
-    """
-
-    entries: int
-    documents: int
-    seals: int
-    unsealed: int
-    anchor: str | None
-    problems: tuple[AuditProblem, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether the log is whole."""
-        return not self.problems
 
 
 @dataclass
@@ -62,6 +22,20 @@ class _Reading:
     unsealed: int = 0
     highest_seal: int = 0
     problems: list[AuditProblem] = field(default_factory=list)
+    comparison: Comparison = field(default_factory=Comparison)
+
+    def report(self, seals: int, anchor: str | None) -> AuditReport:
+        """What was found, with so many seals."""
+        return AuditReport(
+            entries=self.entries,
+            documents=self.documents,
+            seals=seals,
+            unsealed=self.unsealed,
+            anchor=anchor,
+            problems=tuple(self.problems),
+            compared=self.comparison.compared,
+            unlogged=self.comparison.unlogged,
+        )
 
     def tell(self, kind: str, where: object, detail: str) -> None:
         if len(self.problems) < _LISTED:
@@ -69,7 +43,12 @@ class _Reading:
 
 
 async def verify_chain(
-    *, collection: str | None = None, document_id: Any = None, key: bytes | None = None, anchors: Sequence[str] = ()
+    *,
+    collection: str | None = None,
+    document_id: Any = None,
+    key: bytes | None = None,
+    anchors: Sequence[str] = (),
+    documents: bool = False,
 ) -> AuditReport:
     """Check the audit log, in constant memory.
 
@@ -78,25 +57,38 @@ async def verify_chain(
         document_id: only those of this document; together with `collection`.
         key: the key the seals were made with.
         anchors: `AuditSeal.anchor` of seals, kept elsewhere: each must still be there.
+        documents: hold the documents of audited collections against their entries too. Finds a last entry that was
+            removed before a seal counted it, and writes that went around the log; reads every document.
     """
     reading = _Reading()
     asked = (("collection", collection), ("documentId", document_id))
     wanted = {name: value for name, value in asked if value is not None}
     await _read_entries(wanted, reading)
+    if documents:
+        await _compare(collection, document_id, reading)
     if wanted:
-        return AuditReport(reading.entries, reading.documents, 0, reading.unsealed, None, tuple(reading.problems))
+        return reading.report(0, None)
     seals = [seal async for seal in AuditSeal.get_pymongo_collection().raw.find({}, sort=[("_id", 1)])]
     _check_seals(seals, key, reading)
     await _check_sealed(seals, reading)
     _check_anchors(seals, anchors, reading)
     last = f"{seals[-1]['_id']}:{seals[-1].get('hash')}" if seals else None
-    return AuditReport(reading.entries, reading.documents, len(seals), reading.unsealed, last, tuple(reading.problems))
+    return reading.report(len(seals), last)
+
+
+async def _compare(collection: str | None, document_id: Any, reading: "_Reading") -> None:
+    reading.comparison = await compare_documents(collection, document_id)
+    for each in reading.comparison.unexplained:
+        what = (
+            f"holds in {', '.join(each.fields)} what no entry says" if each.fields else "is gone, and no entry says why"
+        )
+        reading.tell("unexplained", each.last, f"after this entry, the last of its document, the document {what}")
 
 
 async def _read_entries(wanted: Mapping[str, Any], reading: _Reading) -> None:
     before: Mapping[str, Any] | None = None
     erased: list[str] = []
-    async for entry in AuditEntry.get_pymongo_collection().raw.find(dict(wanted), sort=_ORDER):
+    async for entry in AuditEntry.get_pymongo_collection().raw.find(dict(wanted), sort=ORDER):
         if not _is_entry(entry):
             reading.entries += 1
             reading.tell("altered", entry["_id"], "it is nothing that the log writes")
