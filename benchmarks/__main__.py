@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,22 @@ from benchmarks.telling import as_json, beside_told, chart, into_page, machine, 
 from docstore.embedded import EmbeddedServers
 
 _HERE = Path(__file__).parent
+_RESULTS = _HERE / "results.json"
 _DOCS = _HERE.parent / "docs"
 
 
-async def run(documents: int, rounds: int, streamed: int) -> tuple[list[Measured], dict[str, str], dict[str, Any]]:
+async def stream(documents: int) -> dict[str, Any]:
+    """How memory grows over so many documents, on an embedded server of its own."""
+    (ours,) = [each for each in contenders()[0] if each.name == "docstore"]
+    async with EmbeddedServers(services=("mongodb",), durable=False) as servers:
+        await ours.open(servers.urls["mongodb"], "benchmarks")
+        try:
+            return {**await scaling.stream(ours, documents), "date": machine()["date"]}
+        finally:
+            await ours.close()
+
+
+async def run(documents: int, rounds: int) -> tuple[list[Measured], dict[str, str], dict[str, Any]]:
     """Everything, on an embedded server of its own.
 
     Returns:
@@ -34,12 +47,16 @@ async def run(documents: int, rounds: int, streamed: int) -> tuple[list[Measured
                 *measured,
                 *await rows.by_id(found, rounds),
             ]
-            beside: dict[str, Any] = {"stream": await scaling.stream(found[0], streamed)} if streamed else {}
         finally:
             for each in found:
                 await each.close()
-        beside["include"] = await scaling.include(servers.urls["mongodb"], rounds)
+        beside = {"include": await scaling.include(servers.urls["mongodb"], rounds)}
     return measured, missing, beside
+
+
+def _kept() -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads(_RESULTS.read_text()) if _RESULTS.exists() else {}
+    return kept
 
 
 def main() -> None:
@@ -48,7 +65,11 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=5000, help="documents of a collection (5000)")
     parser.add_argument("--rounds", type=int, default=9, help="rounds of which the median is told (9)")
     parser.add_argument(
-        "--stream", type=int, default=0, metavar="N", help="stream N documents too (1000000 takes minutes)"
+        "--stream",
+        type=int,
+        default=0,
+        metavar="N",
+        help="only stream N documents; the next run tells it too",
     )
     parser.add_argument(
         "--pages",
@@ -61,13 +82,20 @@ def main() -> None:
         for told in asyncio.run(scaling.pages(arguments.pages)):
             print(told)
         return
-    measured, missing, beside = asyncio.run(run(arguments.documents, arguments.rounds, arguments.stream))
+    if arguments.stream:
+        streamed = asyncio.run(stream(arguments.stream))
+        print(*beside_told({"stream": streamed}))
+        if not arguments.no_write:
+            _RESULTS.write_text(json.dumps({**_kept(), "stream": streamed}, indent=2) + "\n")
+        return
+    measured, missing, beside = asyncio.run(run(arguments.documents, arguments.rounds))
+    beside |= {name: value for name, value in _kept().items() if name == "stream" and value}
     print(table(measured))
     for line in beside_told(beside):
         print(line)
     if not arguments.no_write:
         about = machine()
-        (_HERE / "results.json").write_text(as_json(measured, about, missing, beside))
+        _RESULTS.write_text(as_json(measured, about, missing, beside))
         (_DOCS / "benchmarks.svg").write_text(chart(measured))
         into_page(_DOCS / "benchmarks.md", measured, about, beside)
 
