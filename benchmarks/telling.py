@@ -31,6 +31,7 @@ def machine() -> dict[str, Any]:
         "date": datetime.now(UTC).date().isoformat(),
         "processor": cpu,
         "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[1], 1),
         "system": platform.system(),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in _PACKAGES},
@@ -139,7 +140,7 @@ def into_page(page: Path, rows: Sequence[Measured], about: dict[str, Any], besid
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     told = [
         f"Measured on {about['date']} on {about['cores']} cores of an {about['processor']}, {about['system']}, "
-        f"Python {about['python']}; {versions}.",
+        f"Python {about['python']}; {versions}. Load average at the end: {about['load']}.",
         table(rows),
     ]
     told += [f"- {line}" for line in beside_told(beside)]
