@@ -49,7 +49,7 @@ from docstore.errors import DocstoreError, NotBound, SettingsError
 from docstore.jobs import JobTicket
 from docstore.models import ALL
 from docstore.outbox import InboxEntry, Outbox, OutboxEntry, OutboxLease
-from docstore.search import SearchObject, SearchParked, SearchReindex, use_search_index
+from docstore.search import SearchObject, SearchParked, SearchReindex, SearchWatch, use_search_index
 from docstore.settings import DbMethod, Settings
 from docstore.workers import Consumer, DeadLetter, IdentityState
 
@@ -72,6 +72,7 @@ SYSTEM_MODELS: Final[tuple[type[Any], ...]] = (
     SearchObject,
     SearchParked,
     SearchReindex,
+    SearchWatch,
     DeletionStep,
     *AUDIT_MODELS,
 )

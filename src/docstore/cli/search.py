@@ -164,6 +164,29 @@ def verify(
     invocation.run(work)
 
 
+@group.command()
+def watch(context: typer.Context, indexes: IndexArgument = None, json: JsonFlag = False) -> None:
+    """Keep the indexes in step with every change until SIGTERM or Ctrl-C, without a broker and its workers."""
+    invocation = Invocation.of(context, json)
+
+    async def work() -> int:
+        from docstore.cli.search_shown import show_sync
+        from docstore.cli.stopping import stopped_by_signals
+        from docstore.workers import OutboxChanges, SearchWatcher
+
+        stop = stopped_by_signals(invocation)
+        async with opened_search(invocation) as opened:
+            records = opened.records(indexes)
+            watcher = SearchWatcher(opened.index, OutboxChanges(), opened.store.database, records=records)
+            invocation.err.print(f"Following changes for {', '.join(each.index for each in records)}. Ctrl-C ends.")
+            await watcher.run(stop)
+        show_sync(invocation, watcher.total)
+        invocation.print_json({"ok": True, **asdict(watcher.total)})
+        return 0
+
+    invocation.run(work)
+
+
 @dataclass(frozen=True)
 class OpenedSearch:
     """A Store, and its search engine."""

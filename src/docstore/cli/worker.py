@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +9,7 @@ import typer
 
 from docstore.cli.invocation import Invocation, JsonFlag
 from docstore.cli.servers import kept_state_dir, opened_servers
+from docstore.cli.stopping import stopped_by_signals
 from docstore.cli.tables import table
 from docstore.errors import MissingExtra, SettingsError
 
@@ -66,7 +65,7 @@ async def _run(invocation: Invocation, names: list[str], host: str, port: int | 
     from docstore.workers.running import RunningWorker, run_workers
 
     settings = invocation.settings()
-    stop = _stopped_by_signals(invocation)
+    stop = stopped_by_signals(invocation)
     metrics = _metrics()
     async with AsyncExitStack() as stack:
         servers = await stack.enter_async_context(
@@ -97,19 +96,3 @@ def _metrics() -> PrometheusMetrics | None:
         return PrometheusMetrics()
     except MissingExtra:
         return None
-
-
-def _stopped_by_signals(invocation: Invocation) -> asyncio.Event:
-    """Set by the first SIGTERM or Ctrl-C; the second cancels."""
-    stop, loop, task = asyncio.Event(), asyncio.get_running_loop(), asyncio.current_task()
-
-    def asked() -> None:
-        if stop.is_set() and task is not None:
-            task.cancel()
-            return
-        invocation.err.print("Finishing what is at work …")
-        stop.set()
-
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, asked)
-    return stop

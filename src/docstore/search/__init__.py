@@ -6,7 +6,7 @@ anew, comparing it with the documents, its settings as files, and searching. Kno
 """
 
 from docstore.search.changes import ChangeLog, LoggedChange, Replay
-from docstore.search.checkpoints import SearchReindex
+from docstore.search.checkpoints import SearchReindex, SearchWatch
 from docstore.search.comparing import VerifyReport, content_hash, sync_index, verify
 from docstore.search.facade import (
     AccountHit,
@@ -57,6 +57,7 @@ __all__ = [
     "SearchRecord",
     "SearchReindex",
     "SearchResults",
+    "SearchWatch",
     "SettingDifference",
     "SyncReport",
     "VerifyReport",

@@ -54,6 +54,10 @@ class Replay:
         self._since = since
         self._told: set[PydanticObjectId] = set()
 
+    def told(self, change: PydanticObjectId) -> None:
+        """A change was told by other means."""
+        self._told.add(change)
+
     @property
     def reached(self) -> datetime:
         """Everything that was committed before this was told."""

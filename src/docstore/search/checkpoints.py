@@ -79,6 +79,31 @@ class SearchReindex(SystemDocument):
             await self.get_pymongo_collection().delete_one({"_id": self.id})
 
 
+class SearchWatch(SystemDocument):
+    """How far following changes without a broker got: everything that was committed before is in the indexes."""
+
+    id: str = "watch"  # type: ignore[assignment]  # Beanie lets a model choose its type of id
+    reached_at: UtcDateTime
+
+    indexes: ClassVar[Sequence[Index]] = ()
+
+    @classmethod
+    async def reached(cls, now: datetime) -> datetime:
+        """Where to go on; now, the first time or when the log knows too little."""
+        found = await cls.find_one({"_id": "watch"})
+        return found.reached_at if found is not None and now - found.reached_at < GOOD_FOR else now
+
+    @classmethod
+    async def reach(cls, moment: datetime) -> None:
+        """Everything before is done."""
+        with translated(cls.get_collection_name()):
+            await cls.get_pymongo_collection().update_one(
+                {"_id": "watch"},
+                {"$set": {"reachedAt": moment, "updatedAt": utc_now()}, "$setOnInsert": {"createdAt": utc_now()}},
+                upsert=True,
+            )
+
+
 def _row(part: Part) -> dict[str, Any]:
     bounds = {"low": part.within.low, "high": part.within.high, "after": part.after}
     told: dict[str, Any] = {name: None if bound is None else str(bound) for name, bound in bounds.items()}

@@ -29,6 +29,7 @@ from docstore.search.writing import RecordWriter
 
 _FEW_CHANGES = 100
 _LOOKS = 5
+_KEPT_SHARE = 0.9
 _DOCUMENTS_FOR_A_READER = 250_000
 _MOST_READERS = 4
 _PENDING_WAIT_S = 60.0
@@ -154,6 +155,7 @@ class _Reindex:
         self._name = record.index
         self._temporary = temporary_name(record.index)
         self._report = ReindexReport(record.index)
+        self._deleted = 0
 
     async def look(self) -> ReindexReport:
         """Make and check every record; write nothing."""
@@ -268,19 +270,27 @@ class _Reindex:
         return total
 
     async def _apply(self, changes: Sequence[tuple[str, str]], *, into: str | None) -> SyncReport:
-        return await apply_changes(
+        report = await apply_changes(
             self._index, changes, records=[self._record], into=into, patience_s=self._options.patience_s
         )
+        self._deleted += report.deleted.get(self._name, 0)
+        return report
 
     async def _refuse_small(self, checkpoint: SearchReindex) -> None:
         made, previous = await self._index.count(self._temporary), checkpoint.previous
-        wanted = max(previous * self._options.smallest_share, sum(each.saved for each in checkpoint.read_parts()) * 0.9)
-        if self._options.force or made >= wanted:
+        written = sum(each.saved for each in checkpoint.read_parts())
+        if self._options.force:
             return
-        raise ReindexRefused(
-            f"the new index {self._name!r} has {made:,} records; the one in use has {previous:,}.",
-            hint="Look at the documents. If it is to be so, run it again with --force; --restart builds it anew.",
-        )
+        if made < written * _KEPT_SHARE - self._deleted:
+            raise ReindexRefused(
+                f"the new index {self._name!r} has {made:,} records, though {written:,} were written to it.",
+                hint=f"Somebody else changes index {self._temporary!r}. Run it again with --restart.",
+            )
+        if made < previous * self._options.smallest_share:
+            raise ReindexRefused(
+                f"the new index {self._name!r} has {made:,} records; the one in use has {previous:,}.",
+                hint="Look at the documents. If it is to be so, run it again with --force; --restart builds it anew.",
+            )
 
     async def _move(self, checkpoint: SearchReindex, replay: Replay) -> None:
         replicas: Any = None

@@ -17,6 +17,7 @@ from docstore.workers.publishing import PublishingWorker
 from docstore.workers.ratings import RatingChanged, RatingsWorker
 from docstore.workers.relay import RelayWorker
 from docstore.workers.search import SearchWorker
+from docstore.workers.search_watch import SearchWatcher
 from docstore.workers.sending import SenderWorker
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "RatingChanged",
     "RatingsWorker",
     "RelayWorker",
+    "SearchWatcher",
     "SearchWorker",
     "SenderWorker",
     "Worker",

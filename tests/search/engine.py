@@ -1,0 +1,55 @@
+"""A search engine of a test's own, that can be told to fail, and one that lets the test act between calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from docstore.clients import SearchIndex
+from docstore.clients.algolia import AlgoliaIndex, close_search_clients
+from docstore.embedded.algolia import Limits, LocalAlgolia
+from docstore.settings import Settings
+
+
+@asynccontextmanager
+async def own_engine(limits: Limits | None = None, **fields: Any) -> AsyncIterator[tuple[LocalAlgolia, AlgoliaIndex]]:
+    """A server that takes faults, and an index on it that gives up soon."""
+    async with LocalAlgolia(allow_faults=True, limits=limits) as server:
+        given = {
+            "algolia_app_id": "docstore-local",
+            "algolia_write_api_key": "local-write-key",
+            "algolia_search_api_key": "local-search-key",
+            "algolia_hosts": server.url,
+            "connect_attempts": 2,
+            "connect_timeout_s": 2,
+        }
+        settings = Settings(**given | fields)
+        try:
+            yield server, AlgoliaIndex(settings)
+        finally:
+            await close_search_clients(settings)
+
+
+class Meddled:
+    """An index; `before` is awaited before each call of the named methods, with the method's name."""
+
+    def __init__(self, index: SearchIndex, before: Callable[[str], Awaitable[None]], *names: str) -> None:
+        self._index = index
+        self._before = before
+        self._names = names
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._index, name)
+        if name not in self._names:
+            return method
+
+        async def call(*arguments: Any, **options: Any) -> Any:
+            await self._before(name)
+            return await method(*arguments, **options)
+
+        return call
+
+
+class Killed(BaseException):
+    """As if the process were gone."""

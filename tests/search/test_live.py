@@ -1,0 +1,205 @@
+"""Changes as they come: what is gone is found, what fails comes again, and two at once end with what is true."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.search.engine import Meddled, own_engine
+
+from docstore.clients import SearchIndex
+from docstore.embedded.algolia import Limits
+from docstore.errors import ServerUnavailable
+from docstore.models import Account, Platform, Post
+from docstore.search import ACCOUNTS, POSTS, SearchObject, SearchParked, apply_changes, verify
+from docstore.search.records import build
+from docstore.search.writing import RecordWriter
+from docstore.store import Store
+from docstore.workers import OutboxChanges, SearchWatcher
+
+
+async def test_an_account_that_is_purged_while_living_loses_its_record(store: Store, index: SearchIndex) -> None:
+    account = await Account(platform=Platform.YOUTUBE, account_id="UC1").insert()
+    await apply_changes(index, [("Account", account.id)])
+    await account.purge(reason="test")
+    await apply_changes(index, [("Account", account.id)])
+    assert await index.get_object("accounts", "UC1") is None
+    assert await SearchObject.count() == 0
+
+
+async def test_an_account_that_gets_another_id_leaves_no_record_behind(store: Store, index: SearchIndex) -> None:
+    account = await Account(platform=Platform.YOUTUBE, account_id="old").insert()
+    await apply_changes(index, [("Account", account.id)])
+    account.account_id = "new"
+    await account.save()
+    await apply_changes(index, [("Account", account.id)])
+    assert {str(hit["objectID"]) async for hit in index.browse("accounts")} == {"new"}
+    row = await SearchObject.find_one()
+    assert row is not None
+    assert row.object_ids == ["new"]
+
+
+async def test_who_looked_earlier_and_writes_later_writes_what_is_true(post: Post, index: SearchIndex) -> None:
+    overtaken = False
+
+    async def overtake(name: str) -> None:
+        nonlocal overtaken
+        if not overtaken:
+            overtaken = True
+            await post.archive()
+            await apply_changes(index, [("Post", post.id)])
+
+    slow: Any = Meddled(index, overtake, "save_objects")
+    await apply_changes(slow, [("Post", post.id)])
+    assert overtaken
+    assert await index.get_object("posts", str(post.id)) is None
+
+
+async def test_a_document_that_breaks_its_model_keeps_no_other_from_the_index(store: Store, post: Post) -> None:
+    index = await store.search_index()
+    other = await Post(title="O", content="…", post_url="o", author_id=post.author_id, status="PUBLISHED").insert()
+    await store.database["Post"].update_one({"_id": post.id}, {"$set": {"title": 5}}, bypass_document_validation=True)
+    report = await apply_changes(index, [("Post", post.id), ("Post", other.id)])
+    assert report.saved == {"posts": 1}
+    assert await index.get_object("posts", str(other.id)) is not None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 429, "retry_after": 0},
+        {"status": 500},
+        {"status": 503, "after": True},
+        {"refuse": True},
+    ],
+)
+async def test_an_engine_that_fails_for_a_while_is_waited_for(post: Post, fault: dict[str, Any]) -> None:
+    async with own_engine() as (server, index):
+        assert server.faults is not None
+        server.faults.add({**fault, "path": "batch|task", "count": 12})
+        report = await apply_changes(index, [("Post", post.id)], patience_s=60)
+        assert report.saved == {"posts": 1}
+        assert (await verify(index, POSTS)).ok
+
+
+async def test_without_patience_the_failure_is_the_callers(post: Post) -> None:
+    async with own_engine() as (server, index):
+        assert server.faults is not None
+        server.faults.add({"status": 500, "path": "batch"})
+        with pytest.raises(ServerUnavailable):
+            await apply_changes(index, [("Post", post.id)])
+        server.faults.clear()
+        await apply_changes(index, [("Post", post.id)])
+        assert (await verify(index, POSTS)).ok
+
+
+async def test_half_a_batch_is_made_whole(store: Store, post: Post) -> None:
+    posts = [
+        Post(
+            title=f"P{n}", content="…", post_url=f"p{n}", author_id=post.author_id, status="PUBLISHED", excerpt="é" * 90
+        )
+        for n in range(30)
+    ]
+    await Post.insert_many(posts)
+    async with own_engine() as (server, index):
+        built = await build(POSTS, [str(each.id) for each in posts])
+        prepared = RecordWriter(index, POSTS).prepare(built)
+        halves = list(prepared.save.values())
+        await index.save_objects("posts", halves[:15])
+        assert server.faults is not None
+        server.faults.add({"status": 500, "path": "batch", "count": 3})
+        await apply_changes(index, [("Post", each.id) for each in [post, *posts]], patience_s=30)
+        assert (await verify(index, POSTS)).ok
+
+
+async def test_the_one_record_that_the_engine_refuses_is_found_and_parked(store: Store, post: Post) -> None:
+    posts = [
+        Post(
+            title="x" * (9_000 if n == 5 else 10),
+            content="…",
+            post_url=f"p{n}",
+            author_id=post.author_id,
+            status="PUBLISHED",
+        )
+        for n in range(9)
+    ]
+    await Post.insert_many(posts)
+    async with own_engine(Limits(record_bytes=2_000)) as (_, index):
+        report = await apply_changes(index, [("Post", each.id) for each in posts])
+        assert (report.saved, report.parked) == ({"posts": 8}, {"posts": 1})
+        (row,) = await SearchParked.find().to_list()
+        assert row.object_id == str(posts[5].id)
+        assert await index.count("posts") == 8
+
+
+@pytest.mark.parametrize("with_stream", [True, False])
+async def test_watching_follows_every_change_and_goes_on_where_it_was(
+    store: Store, post: Post, index: SearchIndex, with_stream: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not with_stream:
+
+        async def refuse(self: Any) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr("docstore.workers.search_watch._Stream._watch", refuse)
+
+    async def until(holds: Any) -> None:
+        async with asyncio.timeout(30):
+            while not await holds():
+                await asyncio.sleep(0.05)
+
+    async def title_is(wanted: str | None) -> bool:
+        record = await index.get_object("posts", str(post.id))
+        return (record["title"] if record else None) == wanted
+
+    async def watching() -> tuple[asyncio.Event, asyncio.Task[None]]:
+        stop = asyncio.Event()
+        watcher = SearchWatcher(index, OutboxChanges(), store.database)
+        return stop, asyncio.create_task(watcher.run(stop))
+
+    stop, task = await watching()
+    await until(lambda: title_is("Hello"))  # from the minutes before it began
+    post.title = "Second"
+    await post.save()
+    await until(lambda: title_is("Second"))
+    if with_stream:  # by a program that knows nothing of docstore
+        await store.database["Post"].update_one({"_id": post.id}, {"$set": {"title": "Foreign"}})
+        await until(lambda: title_is("Foreign"))
+    stop.set()
+    await asyncio.wait_for(task, 20)
+    await post.delete()
+    stop, task = await watching()
+    await until(lambda: title_is(None))
+    stop.set()
+    await asyncio.wait_for(task, 20)
+
+
+async def test_the_log_is_told_once_and_with_an_overlap(store: Store, post: Post) -> None:
+    from docstore.search import Replay
+
+    log = OutboxChanges()
+    replay = Replay(log, await log.now())
+    told: list[tuple[str, str]] = []
+
+    async def note(changes: Any) -> None:
+        told.extend(changes)
+
+    assert await replay.catch_up(note) > 0
+    assert ("Post", str(post.id)) in told
+    assert await replay.catch_up(note) == 0
+    await post.archive()
+    assert await replay.catch_up(note) == 1
+    assert await log.waiting() > 0
+
+
+async def test_accounts_follow_their_trash(store: Store, index: SearchIndex) -> None:
+    account = await Account(platform=Platform.YOUTUBE, account_id="UC1").insert()
+    change = [("Account", account.id)]
+    await apply_changes(index, change)
+    await account.delete()
+    await apply_changes(index, change)
+    assert await index.count("accounts") == 0
+    await account.restore()
+    await apply_changes(index, change)
+    assert (await verify(index, ACCOUNTS)).compared == 1
