@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -53,6 +53,8 @@ class SchemaChange:
     new: Any = None
     required: bool = False
     default: tuple[Any, ...] = ()
+    formerly: str = ""
+    """What the collection was called before."""
 
     def __str__(self) -> str:
         where = f"{self.collection}.{self.path}" if self.path else self.collection
@@ -94,6 +96,7 @@ def differences(old: Snapshot, new: Snapshot, renames: Renames | None = None) ->
     _check(old, new, told)
     changes: list[SchemaChange] = []
     before = dict(old.collections)
+    back = {became: name for name, became in told.collections.items()}
     for name, became in told.collections.items():
         changes.append(SchemaChange(Kind.COLLECTION_RENAMED, became, old=name, new=became))
         before[became] = before.pop(name)
@@ -101,7 +104,7 @@ def differences(old: Snapshot, new: Snapshot, renames: Renames | None = None) ->
         was = before.get(name)
         if was is None:
             changes.append(SchemaChange(Kind.COLLECTION_ADDED, name, new=new.collections[name].options))
-        changes += _of_collection(name, was, new.collections[name], told)
+        changes += [replace(each, formerly=back.get(name, name)) for each in _of_collection(name, was, new, told)]
     changes += [
         SchemaChange(Kind.COLLECTION_REMOVED, name, old=before[name])
         for name in sorted(before)
@@ -144,8 +147,9 @@ def _check(old: Snapshot, new: Snapshot, renames: Renames) -> None:
 
 
 def _of_collection(
-    name: str, was: CollectionSnapshot | None, now: CollectionSnapshot, renames: Renames
+    name: str, was: CollectionSnapshot | None, new: Snapshot, renames: Renames
 ) -> Iterator[SchemaChange]:
+    now = new.collections[name]
     old_indexes = was.indexes if was is not None else ()
     if was is not None:
         yield from _fields(name, was, now, renames)

@@ -9,28 +9,30 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from bson import encode
 from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import OperationFailure
 
 from docstore.documents import current_transaction
 from docstore.errors import MigrationFailed
 from docstore.schema.migrations.journal import StepRecord
 from docstore.schema.migrations.kept import Item, KeptRows
+from docstore.schema.migrations.listing import Listing
 from docstore.schema.migrations.values import Row, copied, difference, state_of
 
 Change = Callable[[Row], None]
+Transact = Callable[[Callable[[], Awaitable[StepRecord | None]]], Awaitable[StepRecord | None]]
 OnError = Literal["stop", "skip", "null"]
 
-_SLICE: Final = 250
+_SLICE: Final = 20
+"""Ids in one `$in`: larger ones slow some servers down by more than their number."""
+
 _FLUSH_BYTES: Final = 8_000_000
 _NAMED: Final = 20
-_CURSOR_SECONDS: Final = 300.0
-_CURSOR_GONE: Final = frozenset({43, 237, 206})
 
 
 class Unconvertible(ValueError):
@@ -48,7 +50,7 @@ class DocumentStep:
         fields: the top-level fields it looks at; all when empty.
         change: changes a document in place, as a plain function.
         stages: pipeline stages that change it on the server, instead of `change`.
-        update: an update that needs nothing read, instead of both; its documents must match `where` still.
+        update: an update that does the same as `change`, where nothing is kept.
         keep: which earlier states are kept: of every changed document, or of those that `backward` cannot lead back to.
         backward: undoes `change` as far as it goes.
         on_error: what becomes of values that cannot be converted.
@@ -98,10 +100,6 @@ class _Batch:
     changed: int = 0
 
 
-class _Moved(Exception):
-    """Documents of a batch no longer are what they were when they were listed."""
-
-
 class BatchRun:
     """One step's way through a collection.
 
@@ -110,6 +108,7 @@ class BatchRun:
         step: what is to happen.
         kept: where earlier states are kept, when any are.
         way: for which way they are kept.
+        claim: begins a batch's transaction with a write that another process's would conflict with.
         checkpoint: writes down where the step is, inside the batch's transaction.
         transact: runs work in a transaction, again when it loses a race.
         record: where it is now.
@@ -117,6 +116,7 @@ class BatchRun:
         throttle: most documents a second; None for as many as go.
         bypass: whether writes pass by the collection's validator.
         until: the id of the last document to look at, in a one-element tuple; empty for all.
+        live: whether the server's cursors show documents as they are when they are asked for.
     """
 
     def __init__(
@@ -126,20 +126,24 @@ class BatchRun:
         *,
         kept: KeptRows | None,
         way: str,
+        claim: Callable[[], Awaitable[None]],
         checkpoint: Callable[[StepRecord], Awaitable[None]],
-        transact: Callable[[Callable[[], Awaitable[int]]], Awaitable[int]],
+        transact: Transact,
         record: StepRecord,
         batch_size: int,
         throttle: float | None,
         bypass: bool,
         until: tuple[Any, ...] = (),
+        live: bool = False,
     ) -> None:
         self._database = database
         self._until = until
+        self._live = live
         self._collection = database[step.collection]
         self._step = step
         self._kept = kept
         self._way = way
+        self._claim = claim
         self._checkpoint = checkpoint
         self._transact = transact
         self._record = record
@@ -155,13 +159,10 @@ class BatchRun:
             MigrationFailed: a value cannot be converted, and on_error is "stop".
         """
         start, first = time.monotonic(), self._record.documents
-        async for rows in self._listed():
-            changed = await self._committed(rows)
-            self._record = replace(
-                self._record, documents=self._record.documents + changed, after=rows[-1]["_id"], notes=self._notes()
-            )
-            on_batch(self._record)
-            await self._pause(start, self._record.documents - first)
+        async with self._listing() as listing:
+            while await self._next(listing):
+                on_batch(self._record)
+                await self._pause(start, self._record.documents - first)
         return self._record
 
     def _notes(self) -> dict[str, Any]:
@@ -173,114 +174,74 @@ class BatchRun:
             if ahead > 0:
                 await asyncio.sleep(ahead)
 
-    async def _listed(self) -> AsyncIterator[list[Row]]:
-        """The documents to change, listed in the order of their ids, a batch at a time."""
-        after: list[Any] = [self._record.after] if self._record.after is not None else []
-        while True:
-            rows: list[Row] = []
-            opened = time.monotonic()
-            try:
-                async with self._cursor(after) as cursor:
-                    async for row in cursor:
-                        if after and row["_id"] == after[0] and type(row["_id"]) is type(after[0]):
-                            continue
-                        rows.append(row)
-                        if len(rows) >= self._batch_size:
-                            yield rows
-                            after, rows = [rows[-1]["_id"]], []
-                            # A cursor that lives for long is forgotten by the server.
-                            if time.monotonic() - opened > _CURSOR_SECONDS:
-                                break
-                    else:
-                        rows += await self._last()
-                        if rows:
-                            yield rows
-                        return
-            except OperationFailure as error:
-                if error.code not in _CURSOR_GONE:
-                    raise
-
-    async def _last(self) -> list[Row]:
-        """The document up to which this goes, which the cursor's upper bound leaves out."""
-        if not self._until:
-            return []
-        where = {"$and": [{"_id": self._until[0]}, dict(self._step.where)]}
-        return await self._collection.find(where, self._listed_fields(), session=_session()).to_list()
-
-    def _listed_fields(self) -> dict[str, int]:
-        return {"_id": 1, **(dict.fromkeys(self._step.fields, 1) if self._step.update is not None else {})}
-
-    def _cursor(self, after: list[Any]) -> Any:
-        cursor = self._collection.find(
-            dict(self._step.where),
-            self._listed_fields(),
-            sort=[("_id", 1)],
-            batch_size=self._batch_size,
-            session=_session(),
-        )
-        # Not `_id > x`: that leaves out ids of another type than x.
-        # With the hint it is read in order, and never sorted in memory.
-        cursor = cursor.hint([("_id", 1)])
-        if self._until:
-            cursor = cursor.max([("_id", self._until[0])])
-        return cursor.min([("_id", after[0])]) if after else cursor
-
-    async def _committed(self, rows: list[Row]) -> int:
-        by_update = self._step.update is not None
-        try:
-            return await self._in_transaction(rows, by_update=by_update)
-        except _Moved:
-            return await self._in_transaction(rows, by_update=False)
-
-    async def _in_transaction(self, rows: list[Row], *, by_update: bool) -> int:
-        before = copied({"count": self.problems.count, "ids": self.problems.ids, "reason": self.problems.reason})
-
-        async def work() -> int:
-            self.problems = Problems(before["count"], list(before["ids"]), before["reason"])
-            changed = await (self._updated(rows) if by_update else self._changed(rows))
-            await self._checkpoint(
-                replace(
-                    self._record,
-                    documents=self._record.documents + changed,
-                    after=rows[-1]["_id"],
-                    notes=self._notes(),
-                )
+    @asynccontextmanager
+    async def _listing(self) -> AsyncIterator[Listing]:
+        ambient = _session()
+        step = self._step
+        # What is read again in the transaction is listed by its ids.
+        by_ids = step.stages or (step.update and not step.fields) or not self._live
+        fields = {"_id": 1} if by_ids else dict.fromkeys(step.fields, 1)
+        async with AsyncExitStack() as stack:
+            session = ambient or await stack.enter_async_context(self._database.client.start_session())
+            listing = Listing(
+                self._collection,
+                step.where,
+                fields,
+                self._batch_size,
+                session,
+                () if self._record.after is None else (self._record.after,),
+                self._until,
             )
-            return changed
+            try:
+                yield listing
+            finally:
+                await asyncio.shield(listing.close())
 
-        return await self._transact(work)
+    async def _next(self, listing: Listing) -> bool:
+        """Change the next batch; whether there was one."""
+        before = copied({"count": self.problems.count, "ids": self.problems.ids, "reason": self.problems.reason})
+        listed: list[Row] = []
 
-    async def _updated(self, rows: list[Row]) -> int:
-        """Update documents by what was listed of them, as long as they are that still."""
-        step, update = self._step, self._step.update
-        assert update is not None
-        session = _session()
-        where = dict(step.where)
-        updates = [UpdateOne({"_id": row["_id"], **where}, dict(update)) for row in rows]
-        written = await self._collection.bulk_write(
-            updates, ordered=False, session=session, bypass_document_validation=self._bypass or None
-        )
-        if written.matched_count != len(rows):
-            raise _Moved
-        if self._kept is not None and step.keep == "changed":
-            given = update.get("$set", {})
-            items = [(row["_id"], state_of(row, given), given) for row in rows]
-            await self._kept.keep(self._way, items, session)
-        return len(rows)
+        async def work() -> StepRecord | None:
+            self.problems = Problems(before["count"], list(before["ids"]), before["reason"])
+            # The transaction has begun with this write, so what is listed now is as it sees it, or cannot be changed.
+            await self._claim()
+            again = bool(listed)
+            if not again:
+                listed.extend(await listing.next())
+            if not listed:
+                return None
+            batch = _Batch()
+            if again or self._step.stages or not self._live:
+                await self._change_by_ids(batch, [row["_id"] for row in listed])
+            else:
+                await self._change_all(batch, listed, {})
+            record = replace(
+                self._record,
+                documents=self._record.documents + batch.changed,
+                after=listed[-1]["_id"],
+                notes=self._notes(),
+            )
+            await self._checkpoint(record)
+            return record
 
-    async def _changed(self, rows: list[Row]) -> int:
-        """Read the documents again in the transaction, and change them."""
-        batch = _Batch()
-        ids = [row["_id"] for row in rows]
+        record = await self._transact(work)
+        self._record = record or self._record
+        return record is not None
+
+    async def _change_by_ids(self, batch: _Batch, ids: list[Any]) -> None:
+        """Read documents in the transaction, and change them."""
         for start in range(0, len(ids), _SLICE):
             chosen = ids[start : start + _SLICE]
             computed = await self._computed(chosen) if self._step.stages else {}
-            async for document in await self._read(chosen):
-                self._change(batch, document, computed)
-                if batch.size > _FLUSH_BYTES:
-                    await self._flush(batch)
+            await self._change_all(batch, await (await self._read(chosen)).to_list(), computed)
+
+    async def _change_all(self, batch: _Batch, documents: list[Row], computed: Mapping[str, Row]) -> None:
+        for document in documents:
+            self._change(batch, document, computed)
+            if batch.size > _FLUSH_BYTES:
+                await self._flush(batch)
         await self._flush(batch)
-        return batch.changed
 
     async def _read(self, ids: list[Any]) -> Any:
         fields = dict.fromkeys(self._step.fields, 1)
@@ -300,6 +261,9 @@ class BatchRun:
 
     def _change(self, batch: _Batch, document: Row, computed: Mapping[str, Row]) -> None:
         step = self._step
+        if step.update is not None and self._kept is None:
+            batch.updates.append(UpdateOne({"_id": document["_id"]}, dict(step.update)))
+            return
         new = copied(document)
         if step.stages:
             made = computed.get(repr(document["_id"]), document)

@@ -16,7 +16,7 @@ from docstore.schema.migrations.steps import StepRunner, current_session, filter
 from docstore.schema.migrations.values import MISSING, Row, copied, holders, map_leaves, pop_at, same, set_at, value_at
 
 Filter = Mapping[str, Any]
-_SET = {"$exists": True, "$ne": None}
+_SET = {"$exists": True}  # and not `$ne: None`, which leaves out lists that hold a null
 _BY_SERVER = " (by the server)"
 
 
@@ -111,7 +111,6 @@ class FieldHelpers:
             () if function is not None else top_level(field),
             change=_filling(field, function or (lambda _: copied(value)), nulls=nulls),
             stages=[{"$set": {field: expression}}] if expression is not MISSING else (),
-            update={"$set": {field: value}} if value is not MISSING and "." not in field else None,
             keep="changed" if self._up else None,
         )
         await self._steps.documents(step, key=key)
@@ -478,15 +477,19 @@ def _converting(field: str, to: str, was: str | None, function: Callable[[Any], 
 
 
 def _nullifying(field: str, to: str, was: str | None, function: Callable[[Any], Any] | None) -> Change:
+    def one(value: Any) -> Any:
+        alone = {"value": value}
+        try:
+            _converting("value", to, was, function)(alone)
+        except Unconvertible:
+            return None
+        return alone["value"]
+
     def change(document: Row) -> None:
         for holder, name in holders(document, field):
-            alone = {name: holder.get(name)}
-            try:
-                _converting(name, to, was, function)(alone)
-            except Unconvertible:
-                alone[name] = None
             if name in holder:
-                holder[name] = alone[name]
+                value = holder[name]
+                holder[name] = one(value) if "array" in (to, was) else map_leaves(value, one)
 
     return change
 

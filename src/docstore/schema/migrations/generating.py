@@ -284,9 +284,10 @@ class _Writer:
 
     def _validator_changed(self, change: SchemaChange) -> None:
         before = f"{self.previous:04d}" if change.old else None
+        named = {"named": change.formerly} if before and change.formerly != change.collection else {}
         self._both(
             _do("set_validator", change.collection, f"{self.number:04d}"),
-            _do("set_validator", change.collection, before),
+            Call("await m.set_validator", [change.collection, before], named),
         )
 
 

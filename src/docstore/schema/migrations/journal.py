@@ -157,17 +157,19 @@ class Journal:
         await self._write(name, {"startedUp": begun, "direction": "down"}, event="turned back half-way")
         await self._steps.delete_many({"migration": name})
 
-    async def step(self, name: str, number: int, record: StepRecord, session: Session = None) -> None:
-        """Write down where a step is. In a transaction, with the documents it changed.
+    async def claim(self, name: str, session: Session = None) -> None:
+        """Make sure that the migration is this process's, so that a transaction of another one's would conflict.
 
         Raises:
             LeaseLost: another process has taken the migration over.
         """
         token = self._token()
-        # Written, not only read: so that of two processes one loses, also when both are in transactions.
         mine = await self._claims.update_one({"_id": name, "token": token}, {"$set": {"at": _now()}}, session=session)
         if not mine.matched_count:
             raise _taken_over(name)
+
+    async def step(self, name: str, number: int, record: StepRecord, session: Session = None) -> None:
+        """Write down where a step is. In a transaction, with the documents it changed."""
         await self._steps.update_one(
             {"_id": f"{name}/{number:05d}"},
             {"$set": {"migration": name, "number": number, **_row(record)}},

@@ -28,7 +28,7 @@ KEPT: Final = "MigrationKept"
 """The collection of the kept values."""
 
 _ROW_BYTES: Final = 4_000_000
-_SLICE: Final = 250
+_SLICE: Final = 20
 """Ids in one `$in`: larger ones slow some servers down by more than their number."""
 
 Session = AsyncClientSession | None

@@ -304,6 +304,7 @@ class _Run:
     batch: int
     lease: MongoLease
     transactions: Transactions = field(init=False)
+    totals: dict[str, int] = field(default_factory=dict)
     turned: bool = False
     """Whether this takes back what came only half-way."""
     started: float = 0.0
@@ -369,6 +370,7 @@ class _Run:
             raise
         except DocstoreError:
             return False
+        self.totals = {each.label: each.documents for each in steps.planned if each.documents is not None}
         return _fits(self.loaded, steps)
 
     async def _together(self) -> StepRunner:
@@ -400,6 +402,7 @@ class _Run:
             pace=self.runner.pace,
             on_progress=self.runner.on_progress,
             check=self.lease.check,
+            totals=self.totals,
         )
 
     async def _call(self, steps: StepRunner) -> None:

@@ -15,6 +15,7 @@ from docstore.errors import MigrationError, MigrationFailed, MigrationHistoryErr
 from docstore.schema.migrations.batches import BatchRun, DocumentStep, refused_values
 from docstore.schema.migrations.journal import Journal, StepRecord
 from docstore.schema.migrations.kept import KeptRows
+from docstore.schema.migrations.listing import has_live_cursors
 from docstore.schema.migrations.transacting import Transactions
 from docstore.schema.migrations.values import Row
 
@@ -89,6 +90,8 @@ class StepRunner:
     on_progress: Callable[[MigrationProgress], None] = lambda _: None
     check: Callable[[], None] = lambda: None
     """Raises when this process may no longer write."""
+    totals: Mapping[str, int] = field(default_factory=dict)
+    """How many documents a dry run has counted just now, by the step's label."""
     planned: list[PlannedStep] = field(default_factory=list)
     structural: bool = False
     """Whether a step so far was none that a transaction can hold."""
@@ -152,7 +155,11 @@ class StepRunner:
             return record
         if record is None:
             await self._check_values(step)
-            total = await self.database[step.collection].count_documents(dict(step.where), session=current_session())
+            total = self.totals.get(step.label)
+            if total is None:
+                total = await self.database[step.collection].count_documents(
+                    dict(step.where), session=current_session()
+                )
             record = StepRecord(step.label, done=False, total=total)
             await self._write(record)
         bypass = await self._has_validator(step.collection)
@@ -161,13 +168,15 @@ class StepRunner:
             step,
             kept=self.kept(key, step.collection, bypass=bypass) if key is not None and step.keep else None,
             way=way or ("undo" if self.direction == "up" else "redo"),
-            checkpoint=self._write_inside,
+            claim=self._claim,
+            checkpoint=self._checkpoint,
             transact=self._transacted,
             record=record,
             batch_size=self.pace.batch_size,
             throttle=self.pace.throttle,
             bypass=bypass,
             until=self._bound(inverse),
+            live=await has_live_cursors(self.database),
         )
         self._tell(record)
         finished = await run.run(self._tell)
@@ -345,16 +354,21 @@ class StepRunner:
         return record
 
     async def _write(self, record: StepRecord) -> None:
+        await self._claim()
+        await self._checkpoint(record)
+
+    async def _claim(self) -> None:
         assert self.journal is not None
         self.check()
+        await self.journal.claim(self.migration, current_session())
+
+    async def _checkpoint(self, record: StepRecord) -> None:
+        assert self.journal is not None
         await self.journal.step(self.migration, self._number, record, current_session())
 
     async def _transacted(self, work: Callable[[], Awaitable[R]]) -> R:
         assert self.transactions is not None
         return await self.transactions.run(work)
-
-    async def _write_inside(self, record: StepRecord) -> None:
-        await self._write(record)
 
     async def _finish(self, record: StepRecord) -> StepRecord:
         done = replace(record, done=True)

@@ -157,18 +157,24 @@ class StructureHelpers:
         )
 
     async def set_validator(
-        self, collection: str, validator: Mapping[str, Any] | str | None, *, action: Action | None = None
+        self,
+        collection: str,
+        validator: Mapping[str, Any] | str | None,
+        *,
+        named: str | None = None,
+        action: Action | None = None,
     ) -> None:
         """Give a collection a validator, or take it away with None. The way back is the one before.
 
         Args:
             collection: its name; it is made when it is missing.
             validator: ``{"$jsonSchema": ...}``, or the number of a snapshot that holds it.
+            named: what the collection is called in the snapshot, when it was called otherwise then.
             action: whether writes that break it are refused or only logged; what the settings say when None. With
                 VALIDATORS=off in the settings, none is set.
         """
         chosen = action or self._action
-        rules = self._rules(collection, validator)
+        rules = self._rules(named or collection, validator)
         wanted: dict[str, Any] = {
             "validator": rules,
             "validationLevel": "moderate" if rules else "off",
