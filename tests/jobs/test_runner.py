@@ -20,7 +20,7 @@ Queue = JobQueue[CrawlerJob]
 
 @pytest.fixture
 def queue(store: Store) -> Queue:
-    return JobQueue(CrawlerJob, lease_seconds=0.6)
+    return JobQueue(CrawlerJob, lease_seconds=3.0)
 
 
 @asynccontextmanager
@@ -39,7 +39,7 @@ async def count(status: str) -> int:
 
 
 async def until(status: str, jobs: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await count(status) < jobs:
             await asyncio.sleep(0.02)
 
@@ -83,7 +83,7 @@ async def test_failures_are_tried_again_and_in_the_end_given_up(queue: Queue, mo
 
 
 async def test_a_long_job_keeps_its_lease_and_no_more_run_than_allowed(queue: Queue) -> None:
-    for number in range(6):
+    for number in range(4):
         await queue.enqueue(CrawlerJob(url=f"https://{number}"))
     at_work, most, attempts = 0, 0, list[int]()
 
@@ -92,13 +92,13 @@ async def test_a_long_job_keeps_its_lease_and_no_more_run_than_allowed(queue: Qu
         at_work += 1
         most = max(most, at_work)
         attempts.append(context.attempt)
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(4.0)  # longer than a lease
         at_work -= 1
 
     async with running(*(JobRunner(queue, handle, poll_s=0.02, concurrency=2) for _ in range(2))):
-        await until("COMPLETED", 6)
+        await until("COMPLETED", 4)
     assert most <= 4
-    assert attempts == [1] * 6
+    assert attempts == [1] * 4
 
 
 async def test_the_handler_of_a_cancelled_job_is_cancelled(queue: Queue) -> None:
@@ -132,7 +132,7 @@ async def test_at_the_end_jobs_are_finished_or_given_back(queue: Queue) -> None:
         begun.append(context.job.url)
         await asyncio.sleep(0.2 if "quick" in context.job.url else 60)
 
-    async with running(JobRunner(queue, handle, poll_s=0.02, drain_s=0.6)):
+    async with running(JobRunner(queue, handle, poll_s=0.02, drain_s=5)):
         async with asyncio.timeout(10):
             while len(begun) < 2:
                 await asyncio.sleep(0.01)
