@@ -1,6 +1,6 @@
 """Run Beanie's own tests on docstore's base class and on Beanie's, and print where they differ.
 
-    python scripts/beanie_suite.py CHECKOUT [--mongodb URL] [--strict] [--audit] [-- pytest arguments]
+    python scripts/beanie_suite.py CHECKOUT [--mongodb URL] [--strict] [--no-audit] [--camel] [-- pytest arguments]
 
 CHECKOUT is a checkout of https://github.com/BeanieODM/beanie at the installed version: its `tests/odm` is run. Without
 `--mongodb` an embedded server is started. The tests are taken as they are; a pytest plugin (this file) puts

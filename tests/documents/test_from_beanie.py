@@ -5,9 +5,10 @@ from typing import Annotated, Any, ClassVar
 from uuid import UUID, uuid4
 
 import pytest
-from beanie import Indexed, View
+from beanie import BackLink, Indexed, Link, View
 from beanie.exceptions import CollectionWasNotInitialized, DocumentNotFound, RevisionIdWasChanged
 from beanie.operators import In, Set
+from bson import DBRef
 from pydantic import BaseModel, Field, PrivateAttr
 from pydantic_core import core_schema
 from pymongo import DESCENDING, IndexModel
@@ -291,6 +292,34 @@ async def test_filters_take_values_that_the_models_encoders_store(bind_models: A
     assert await Tinted.find(In(Tinted.tint, [Tint("red")])).to_list() == []
     await Tinted.find(Tinted.tint == "teal").update(Set({Tinted.tint: Tint("red")}))
     assert await Tinted.find(In(Tinted.tint, [Tint("red")])).count() == 1
+
+
+class Shelf(Document):
+    room_name: str = ""
+    back_link: BackLink["Volume"] = Field(json_schema_extra={"original_field": "main_shelf"})
+
+
+class Volume(Document):
+    main_shelf: Link[Shelf]
+    other_shelves: list[Link[Shelf]] | None = None
+    near: Link["Shelf"] | None = Field(None, alias="nearBy")
+
+
+async def test_links_are_stored_under_their_attributes_names(bind_models: Any, database: Any) -> None:
+    await bind_models(Shelf, Volume)
+    shelf = await Shelf(room_name="hall").insert()
+    volume = await Volume(main_shelf=shelf, other_shelves=[shelf]).insert()
+    reference = DBRef("Shelf", shelf.id)
+    stored = await database["Volume"].find_one({})
+    assert (stored["main_shelf"], stored["other_shelves"], stored["nearBy"]) == (reference, [reference], None)
+    found = await Volume.find_one(Volume.id == volume.id)
+    assert found is not None
+    await found.fetch_all_links()
+    assert isinstance(found.main_shelf, Shelf)
+    assert found.main_shelf.room_name == "hall"
+    assert Volume.find(Volume.main_shelf.id == shelf.id).get_filter_query() == {"main_shelf.$id": shelf.id}
+    assert "back_link" not in await database["Shelf"].find_one({})
+    await shelf.save()
 
 
 class Numbered(Document):

@@ -22,6 +22,7 @@ from docstore.documents.guard import GuardedDatabase, GuardRegistry, Policy
 from docstore.documents.guard.policy import Hook
 from docstore.documents.ids import refuse_none_as_id
 from docstore.documents.integrity import BoundReferences, CollectionKeeper, DeletionStep, graph_of
+from docstore.documents.links import keep_declared_names
 from docstore.documents.queries import FindManyStock, FindOneStock
 from docstore.documents.transactions import use_client
 from docstore.documents.triggers import check_triggers, trigger_hook
@@ -62,6 +63,8 @@ async def bind(
         models = (*models, *(each for each in AUDIT_MODELS if each not in models))
     for model in models:
         _no_cache(model)
+        if issubclass(model, StoredDocument):
+            keep_declared_names(model)  # again: what a link refers to may be known by now
         _adjust(model)
     check_triggers(models)
     if DeletionStep not in models:

@@ -20,6 +20,7 @@ from docstore.documents.include.relations import RelatedView
 from docstore.documents.indexes import Index
 from docstore.documents.known_to_others import UnboundModel
 from docstore.documents.lazy import lazily
+from docstore.documents.links import keep_declared_names
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
 from docstore.documents.read_through import CachedDoor
 from docstore.documents.retention import Retention
@@ -107,6 +108,11 @@ class DeclaredDocument(BeanieDocument, metaclass=DocumentMeta):
 
     page_limit: ClassVar[int] = 1000
     """The most documents that one page may hold."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        keep_declared_names(cls)
 
     # Loaded relations, beside the fields and created with the first of them (`include/relations.py`).
     __slots__ = ("_related",)
