@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
+from tests.databases import drop_database
 
 from docstore.documents import bind, declared_indexes
 from docstore.documents.guard import GuardedDatabase
@@ -74,7 +75,7 @@ async def store(settings: Settings) -> AsyncIterator["Store"]:
             if wanted:
                 await opened.database[model.get_collection_name()].create_indexes(wanted)
         yield opened
-        await opened.client.drop_database(settings.effective_database_name)
+        await drop_database(opened.client, settings.effective_database_name)
 
 
 @pytest_asyncio.fixture
@@ -82,7 +83,7 @@ async def database(settings: Settings) -> AsyncIterator[AsyncDatabase[dict[str, 
     """A fresh, plain, unguarded database."""
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(settings.mongo_uri.get_secret_value(), tz_aware=True)
     yield client[settings.effective_database_name]
-    await client.drop_database(settings.effective_database_name)
+    await drop_database(client, settings.effective_database_name)
     await client.close()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.databases import drop_database
 
 from docstore import Document
 from docstore.documents.events import _handlers
@@ -42,7 +43,7 @@ async def test_it_binds_the_models_and_keeps_their_events(settings: Settings) ->
         assert await OutboxEntry.find().count() == 1
         assert store.models == (*ALL, *SYSTEM_MODELS)
         assert store.database.name == settings.effective_database_name
-        await store.client.drop_database(store.database.name)
+        await drop_database(store.client, store.database.name)
     assert _handlers == []
     with pytest.raises(NotBound):
         _ = store.database
@@ -83,7 +84,7 @@ async def test_models_of_a_users_own_are_bound_too(settings: Settings) -> None:
         await recipe.delete()
         assert await Recipe.find().count() == 0
         assert await store.database["Recipe"].count_documents({}) == 1
-        await store.client.drop_database(store.database.name)
+        await drop_database(store.client, store.database.name)
 
 
 async def test_from_env_reads_the_environment_and_a_file(
@@ -114,7 +115,7 @@ async def test_of_nested_stores_the_inner_one_has_the_models(settings: Settings)
         assert await outer.database["Tag"].count_documents({}) == 1
         assert await outer.database["OutboxEntry"].count_documents({}) == 1
         for name in (settings.database_name, inner_settings.database_name):
-            await outer.client.drop_database(name)
+            await drop_database(outer.client, name)
     assert _handlers == []
 
 

@@ -11,6 +11,7 @@ import pytest
 from bson import Decimal128, ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.databases import drop_database
 
 from docstore.cache import CachedDocuments, active_cache
 from docstore.cache.documents import BsonCodec
@@ -150,7 +151,7 @@ async def test_sensitive_documents_are_never_cached(settings: Settings) -> None:
         for _ in range(2):
             assert await Keyring.cached.get(ring.id) == ring
         assert stats.hits == stats.stores == 0
-        await store.client.drop_database(settings.effective_database_name)
+        await drop_database(store.client, settings.effective_database_name)
 
 
 async def test_without_redis_documents_come_from_the_database(store: Store) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pymongo import AsyncMongoClient
 from tests.cli.conftest import Run
+from tests.databases import drop_database
 
 from docstore import Store
 from docstore.models import Tag
@@ -27,7 +28,7 @@ def prepare(settings: Settings) -> None:
 def drop(settings: Settings) -> list[str]:
     async def work() -> Any:
         async with AsyncMongoClient(settings.mongo_uri.get_secret_value()) as client:
-            await client.drop_database(settings.effective_database_name)
+            await drop_database(client, settings.effective_database_name)
             return await client.list_database_names()
 
     return asyncio.run(work())

@@ -13,6 +13,7 @@ from bson import ObjectId
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pymongo import AsyncMongoClient
 from pymongo.monitoring import CommandListener
+from tests.databases import drop_database
 
 from docstore.documents import Document, Json, NonEmpty, StrList, UtcDateTime, bind, transaction
 from docstore.documents.codec import codec_of, is_plain
@@ -153,7 +154,7 @@ async def commands(settings: Settings) -> AsyncIterator[Commands]:
     listener.sent.clear()
     yield listener
     use_client(None)
-    await client.drop_database(settings.effective_database_name)
+    await drop_database(client, settings.effective_database_name)
     await client.close()
 
 

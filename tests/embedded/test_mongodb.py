@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
+import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +60,30 @@ async def test_what_was_committed_outlives_a_killed_server(mongo_client: Any) ->
         assert await servers.start("mongodb") == url, "the server comes back where its clients look for it"
         async with mongo_client(url) as client:
             assert await client["library"]["notes"].count_documents({}) == 50
+
+
+async def test_an_abandoned_transaction_does_not_hold_up_a_drop(tmp_path: Path, mongo_client: Any) -> None:
+    options = ["--data", str(tmp_path), "--exit-on-stdin-eof", "--transaction-lifetime", "1"]
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "docstore.embedded.mongodb", *options, stdin=PIPE, stdout=PIPE
+    )
+    assert server.stdout is not None
+    ready = json.loads(await server.stdout.readline())
+    url = f"mongodb://127.0.0.1:{ready['port']}"
+    try:
+        async with mongo_client(url) as client, mongo_client(url) as dropper:
+            notes = client["library"]["notes"]
+            await notes.insert_one({"_id": 1})
+            # As a killed process leaves it: nobody will ever commit it or roll it back.
+            session = client.start_session()
+            await session.start_transaction()
+            await notes.update_one({"_id": 1}, {"$set": {"a": 1}}, session=session)
+            async with asyncio.timeout(30):
+                await dropper.drop_database("library")
+            assert await dropper["library"].list_collection_names() == []
+    finally:
+        server.terminate()
+        await server.wait()
 
 
 async def test_stopping_with_open_clients_is_quick(mongo_client: Any) -> None:

@@ -17,6 +17,7 @@ from typing import ClassVar
 from uuid import uuid4
 
 import pytest
+from tests.databases import drop_database
 
 from docstore.clients import make_kafka_consumer
 from docstore.documents import Event, declared_indexes, emit
@@ -140,7 +141,7 @@ async def test_killed_relays_lose_nothing_and_keep_the_order(lonely: Settings, s
 
         await kill_until(all_sent, "relay", lonely, seed, longest_s=1.5, at_once=relays)
         found = await received(lonely, Numbered.name, len(keys) * each)
-        await store.client.drop_database(lonely.effective_database_name)
+        await drop_database(store.client, lonely.effective_database_name)
     assert set(found) == {key.encode() for key in keys}
     for numbers in found.values():
         # Whole runs may come again; within what is new, nothing is overtaken.
@@ -172,7 +173,7 @@ async def test_a_killed_newsletter_worker_writes_everybody_once(lonely: Settings
         async for row in OutboxEntry.find({"name": "newsletter.send"}):
             handed_on += [str(each["email"]) for each in row.payload["recipients"]]
         sent = await Post.get(post.id)
-        await store.client.drop_database(lonely.effective_database_name)
+        await drop_database(store.client, lonely.effective_database_name)
     assert sorted(rows) == sorted(handed_on) == sorted(f"m{number}@example.com" for number in range(members))
     assert sent is not None
     assert sent.emails_sent == members

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
+from tests.databases import drop_database
 
 from docstore.documents import references_of
 from docstore.documents.filters import In, trusted
@@ -176,7 +177,7 @@ async def test_only_bound_models_are_seeded(settings: Any) -> None:
         assert (await seed(small)).counts.keys() == {"Tag"}
         with pytest.raises(SettingsError):
             await seed(small, only=["Post"])
-        await small.client.drop_database(small.database.name)
+        await drop_database(small.client, small.database.name)
 
 
 async def dump(store: Store, names: Sequence[str]) -> dict[str, list[bytes]]:
@@ -197,7 +198,7 @@ async def test_the_same_seed_is_the_same_bytes_whatever_the_parallelism(settings
         async with Store(own) as store:
             await seed(store, scale=1, only=["TagOnPost", "Vote"], parallel=parallel, today=date(2026, 5, 1))
             dumps.append(await dump(store, LOADED))
-            await store.client.drop_database(own.database_name)
+            await drop_database(store.client, own.database_name)
 
     assert [name for name in LOADED if dumps[0][name] != dumps[1][name]] == []
     assert len(dumps[0]["Vote"]) == 2_282
@@ -211,7 +212,7 @@ async def test_the_whole_seed_is_the_same_but_for_tokens(settings: Settings) -> 
         async with Store(own) as store:
             await seed(store, today=date(2026, 5, 1))
             dumps.append(await dump(store, names))
-            await store.client.drop_database(own.database_name)
+            await drop_database(store.client, own.database_name)
 
     assert [name for name in names if dumps[0][name] != dumps[1][name]] == []
 

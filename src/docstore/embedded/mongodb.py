@@ -5,12 +5,44 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Self
 
 from docstore.embedded.lifeline import Lifeline, make_parser
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from secantus import SecantusDBServer
+
+
+_REAP_EVERY_S: Final = 5.0
+
+
+class _Reaper:
+    """Ends transactions of clients that went away, once they are older than the server's limit.
+
+    The server looks for them only when another transaction speaks. Until then, whoever drops a database in which an
+    abandoned transaction wrote would hold the storage and wait for ever.
+    """
+
+    def __init__(self, server: SecantusDBServer) -> None:
+        self._server = server
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="docstore-reaper", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        self._thread.join(timeout=1.0)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_REAP_EVERY_S):
+            self._server.transactions.prune_expired()
 
 
 def _stop(server: SecantusDBServer) -> None:
@@ -30,17 +62,29 @@ def main() -> None:
     parser = make_parser("mongodb")
     parser.add_argument("--data", required=True, help="directory of the data files")
     parser.add_argument("--durable", action="store_true", help="a commit is on disk before it is acknowledged")
+    parser.add_argument(
+        "--transaction-lifetime",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="a transaction that says nothing for so long is rolled back (default: 60, as on MongoDB)",
+    )
     options = parser.parse_args()
     lifeline = Lifeline(watch_stdin=options.exit_on_stdin_eof)
 
     from secantus import SecantusDBServer
 
     server = SecantusDBServer(
-        host=options.host, port=options.port, storage_path=options.data, sync_on_commit=options.durable
+        host=options.host,
+        port=options.port,
+        storage_path=options.data,
+        sync_on_commit=options.durable,
+        transaction_lifetime_seconds=options.transaction_lifetime,
     )
     server.start()
-    lifeline.ready(server.address[1])
-    lifeline.wait()
+    with _Reaper(server):
+        lifeline.ready(server.address[1])
+        lifeline.wait()
     _stop(server)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from docstore.search.reading import parsed
 from docstore.search.records import Built, Id, SearchRecord
 from docstore.search.scanning import Range, rows_of
+from docstore.search.tasks import run_together
 from docstore.search.writing import RecordWriter
 
 WRITERS = 3
@@ -96,19 +97,22 @@ class Builder:
         self._on_progress = on_progress
         self._marked_at = time.monotonic()
         self._marking = asyncio.Lock()
+        self._reading = 0
         self.counts = BuildCounts()
 
     async def run(self, parts: Sequence[Part]) -> None:
         """Read and write until all is done."""
         chunks: asyncio.Queue[_Chunk | None] = asyncio.Queue(maxsize=WRITERS)
         looked = [sum(part.looked_at for part in parts)]
-        async with asyncio.TaskGroup() as tasks:
-            readers = [tasks.create_task(self._read(part, chunks)) for part in parts if not part.finished]
-            for _ in range(WRITERS):
-                tasks.create_task(self._work(chunks, looked))
-            await asyncio.gather(*readers)
-            for _ in range(WRITERS):
-                await chunks.put(None)
+        unread = [part for part in parts if not part.finished]
+        self._reading = len(unread)
+        if unread:
+            await run_together(
+                [
+                    *(self._read(part, chunks) for part in unread),
+                    *(self._work(chunks, looked) for _ in range(WRITERS)),
+                ]
+            )
         for part in parts:
             part.finished = True
         if not self._dry:
@@ -120,6 +124,9 @@ class Builder:
         async for rows in rows_of(self._record, part.left()):
             await chunks.put((part, number, rows))
             number += 1
+        self._reading -= 1
+        if not self._reading:
+            await chunks.put(None)
 
     async def _work(self, chunks: asyncio.Queue[_Chunk | None], looked: list[int]) -> None:
         while (chunk := await chunks.get()) is not None:
@@ -130,6 +137,7 @@ class Builder:
             if self._on_progress is not None:
                 self._on_progress(looked[0])
             await self._mark()
+        await chunks.put(None)  # for the next writer
 
     async def _write(self, rows: Sequence[dict[str, Any]]) -> int:
         built = await built_from(self._record, rows)

@@ -18,6 +18,7 @@ from docstore.documents import DocumentChanged, PydanticObjectId
 from docstore.outbox import OutboxEntry
 from docstore.search import ALL_RECORDS, ChangeLog, Replay, SearchRecord, SearchWatch, SyncReport, apply_changes
 from docstore.search.records import BATCH
+from docstore.search.tasks import ended
 
 SWEEP_S: Final = 15.0
 """How often the outbox is looked at while the change stream speaks."""
@@ -25,8 +26,6 @@ SWEEP_S: Final = 15.0
 _GATHER_S: Final = 0.1
 _AGAIN_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
-_CLOSING_S: Final = 0.5
-_CANCELLED_TIMES: Final = 10
 
 _log = logging.getLogger("docstore.workers")
 
@@ -131,7 +130,7 @@ class _Stream:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await _ended(self._tasks)
+        await ended(self._tasks)
 
     def opened_before_s(self, seconds: float) -> bool:
         """Whether it was opened so long ago that it should know of everything since."""
@@ -141,7 +140,7 @@ class _Stream:
         """Open it anew."""
         old, self._tasks[0] = self._tasks[0], asyncio.create_task(self._watch())
         self.speaks = False
-        self._tasks.append(asyncio.create_task(_ended([old])))
+        self._tasks.append(asyncio.create_task(ended([old])))
 
     async def wait(self, seconds: float) -> None:
         """Wait for news, then a little for more of it; or until the time is up."""
@@ -186,14 +185,3 @@ class _Stream:
 
 def _collections(records: Sequence[SearchRecord]) -> list[str]:
     return sorted({name for each in records for name in (each.model.get_collection_name(), *each.touched_by)})
-
-
-async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
-    left = set(tasks)
-    for _ in range(_CANCELLED_TIMES):
-        for task in left:
-            task.cancel()
-        # The driver may lose a cancellation while it deals with the stream's connection.
-        _, left = await asyncio.wait(left, timeout=_CLOSING_S)
-        if not left:
-            return

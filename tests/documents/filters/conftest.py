@@ -6,6 +6,7 @@ from typing import Any
 import pytest_asyncio
 from pymongo import AsyncMongoClient
 from pymongo.monitoring import CommandListener
+from tests.databases import drop_database
 
 from docstore.documents import bind
 from docstore.documents.transactions import use_client
@@ -51,6 +52,6 @@ async def listen(settings: Settings) -> AsyncIterator[Callable[..., Awaitable[As
         return listener
 
     yield bind_them
-    await client.drop_database(settings.effective_database_name)
+    await drop_database(client, settings.effective_database_name)
     await client.close()
     use_client(None)

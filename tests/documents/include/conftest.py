@@ -7,6 +7,7 @@ import pytest_asyncio
 from pydantic import Field
 from pymongo import AsyncMongoClient
 from pymongo.monitoring import CommandListener, CommandStartedEvent
+from tests.databases import drop_database
 
 from docstore.documents import (
     Document,
@@ -96,7 +97,7 @@ async def ear(settings: Settings) -> AsyncIterator[Ear]:
     )
     await bind(client[settings.effective_database_name], WORLD)
     yield listener
-    await client.drop_database(settings.effective_database_name)
+    await drop_database(client, settings.effective_database_name)
     await client.close()
     use_client(None)
 

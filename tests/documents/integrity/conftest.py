@@ -10,6 +10,7 @@ import pytest_asyncio
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.monitoring import CommandListener
+from tests.databases import drop_database
 
 from docstore.documents import (
     Document,
@@ -176,5 +177,5 @@ async def library(settings: Settings) -> AsyncIterator[Library]:
             await database[model.get_collection_name()].create_indexes(wanted)
     yield Library(database, commands)
     use_client(None)
-    await client.drop_database(settings.effective_database_name)
+    await drop_database(client, settings.effective_database_name)
     await client.close()

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 import pytest_asyncio
+from tests.databases import drop_database
 
 from docstore import Document, Store
 from docstore.documents import Index, declared_indexes, index, unique
@@ -86,7 +87,7 @@ async def store(settings: Settings) -> AsyncIterator[Store]:
         wanted = [each.to_index_model(Ticket) for each in declared_indexes(Ticket)]
         await opened.database.Ticket.create_indexes(wanted)
         yield opened
-        await opened.client.drop_database(opened.database.name)
+        await drop_database(opened.client, opened.database.name)
 
 
 async def advice_on(store: Store, **options: Any) -> AdviceReport:

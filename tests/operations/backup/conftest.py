@@ -15,6 +15,7 @@ from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
+from tests.databases import drop_database
 
 from docstore.operations.backup import Place, open_place
 from docstore.operations.backup.catalog import read_catalog
@@ -44,7 +45,7 @@ async def source(client: AsyncMongoClient[dict[str, Any]]) -> AsyncIterator[Data
     database = client[f"b{uuid4().hex[:12]}"]
     await fill(database)
     yield database
-    await client.drop_database(database.name)
+    await drop_database(client, database.name)
 
 
 @pytest_asyncio.fixture
@@ -52,7 +53,7 @@ async def target(client: AsyncMongoClient[dict[str, Any]]) -> AsyncIterator[Data
     """An empty database."""
     database = client[f"r{uuid4().hex[:12]}"]
     yield database
-    await client.drop_database(database.name)
+    await drop_database(client, database.name)
 
 
 async def fill(database: Database, documents: int = 1200) -> None:

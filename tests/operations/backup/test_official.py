@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
+from tests.databases import drop_database
 from tests.operations.backup.conftest import Database, contents
 
 from docstore.operations.backup import (
@@ -74,7 +75,7 @@ async def test_mongorestore_reads_our_backup(
 ) -> None:
     before = await contents(source)
     made = await create_backup(source, place, BackupOptions(gzip=gzip))
-    await client.drop_database(source.name)
+    await drop_database(client, source.name)
     flags = ["--gzip"] if gzip else []
 
     await run("mongorestore", f"--uri={settings.mongo_uri.get_secret_value()}", *flags, f"{place.told}/{made.name}")

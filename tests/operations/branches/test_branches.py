@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 from pymongo import AsyncMongoClient
+from tests.databases import drop_database
 from tests.operations.backup.conftest import contents, fill
 
 from docstore.documents import Document, OnDelete, PydanticObjectId, Ref
@@ -48,7 +49,7 @@ async def base(client: Client) -> AsyncIterator[str]:
     yield name
     for each in await client.list_database_names():
         if each.startswith(name):
-            await client.drop_database(each)
+            await drop_database(client, each)
 
 
 @pytest.mark.parametrize("by_server", [False, True])

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 import pytest
 import pytest_asyncio
 from bson import ObjectId
+from tests.databases import drop_database
 
 from docstore import Document, Store
 from docstore.clients.leases import MongoLease
@@ -45,7 +46,7 @@ MODELS = (Parcel, Scan, Receipt, CrawlerJob, QueryLog)
 async def store(settings: Settings) -> AsyncIterator[Store]:
     async with Store(settings, models=MODELS) as opened:
         yield opened
-        await opened.client.drop_database(opened.database.name)
+        await drop_database(opened.client, opened.database.name)
 
 
 async def deleted_parcels(store: Store, count: int, *, days: int) -> list[Any]:
@@ -173,7 +174,7 @@ async def test_sealed_audit_entries_are_pruned_when_asked_and_the_chain_stays_wh
         assert entries > 1
         assert row(report, "AuditEntry", "sealed").removed == entries - 1
         assert (await verify_chain()).ok
-        await store.client.drop_database(store.database.name)
+        await drop_database(store.client, store.database.name)
 
 
 async def test_one_process_at_a_time(store: Store) -> None:

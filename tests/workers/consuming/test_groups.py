@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from uuid import uuid4
 
 import pytest
+from tests.databases import drop_database
 
 from docstore.clients import KafkaPublisher, close_kafka_producer
 from docstore.clients.protocols import OutgoingMessage
@@ -65,7 +66,7 @@ async def test_members_come_and_go_and_nothing_is_lost(kafka_settings: Settings)
         for stop, _ in tasks:
             stop.set()
         await asyncio.gather(*(task for _, task in tasks))
-        await store.client.drop_database(settings.effective_database_name)
+        await drop_database(store.client, settings.effective_database_name)
     for key in keys:
         first_seen = list(dict.fromkeys(seen[key]))
         assert first_seen == list(range(each)), "a repeat may come, an overtaking may not"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
+from uuid import uuid4
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
@@ -105,6 +106,7 @@ class Journal:
         self._claims = self._rows.with_options(write_concern=quick)
         self._lease = lease
         self._who = who
+        self._runs: dict[str, str] = {}
 
     async def entries(self) -> dict[str, Entry]:
         """Every row by the migration's name, in order; with its steps when it is half-way."""
@@ -116,7 +118,8 @@ class Journal:
         row = await self._rows.find_one({"_id": name})
         if row is None:
             return Entry(name, State.PENDING)
-        steps = await self._steps.find({"migration": name}).sort("number", 1).to_list()
+        self._runs[name] = row.get("run", "")
+        steps = await self._steps.find({"migration": name, "run": self._runs[name]}).sort("number", 1).to_list()
         return _entry(row, steps)
 
     async def begin(
@@ -130,8 +133,21 @@ class Journal:
         mode: str,
         resume: bool,
         session: bytes = b"",
+        started_up: Sequence[StepRecord] | None = None,
     ) -> None:
-        """Write down that a run begins, or goes on where it was."""
+        """Write down that a run begins, or goes on where it was.
+
+        Args:
+            name: the migration's.
+            direction: "up" or "down".
+            checksum: of its file.
+            description: its own.
+            batch: the number of the deployment that applied it.
+            mode: "transaction" or "batches".
+            resume: whether the steps of the run before count.
+            session: see `Entry`.
+            started_up: the steps of a half-way run that this one takes back.
+        """
         changes: dict[str, Any] = {
             "state": State.RUNNING.value,
             "direction": direction,
@@ -146,16 +162,15 @@ class Journal:
             "finishedAt": None,
             "error": None,
         }
-        event = "resumed" if resume else "started"
+        event = "resumed" if resume else "turned back half-way" if started_up is not None else "started"
+        if not resume:
+            # One write makes the old steps count no longer, whatever becomes of this process.
+            changes["run"] = run = uuid4().hex
+            changes["startedUp"] = None if started_up is None else [_row(each) for each in started_up]
         await self._write(name, changes, event=f"{direction} {event}", upsert=True)
         if not resume:
-            await self._steps.delete_many({"migration": name})
-
-    async def turn(self, name: str, steps: Sequence[StepRecord]) -> None:
-        """Write down that a half-way run is taken back: its steps, of which there may be fewer than up() has."""
-        begun = [_row(each) for each in steps]
-        await self._write(name, {"startedUp": begun, "direction": "down"}, event="turned back half-way")
-        await self._steps.delete_many({"migration": name})
+            await self._steps.delete_many({"migration": name, "run": {"$ne": run}})
+            self._runs[name] = run
 
     async def claim(self, name: str, session: Session = None) -> None:
         """Make sure that the migration is this process's, so that a transaction of another one's would conflict.
@@ -170,9 +185,10 @@ class Journal:
 
     async def step(self, name: str, number: int, record: StepRecord, session: Session = None) -> None:
         """Write down where a step is. In a transaction, with the documents it changed."""
+        run = self._runs[name]
         await self._steps.update_one(
-            {"_id": f"{name}/{number:05d}"},
-            {"$set": {"migration": name, "number": number, **_row(record)}},
+            {"_id": f"{name}/{run}/{number:05d}"},
+            {"$set": {"migration": name, "run": run, "number": number, **_row(record)}},
             upsert=True,
             session=session,
         )
@@ -211,6 +227,7 @@ class Journal:
             "finishedAt": _now(),
             "error": None,
             "startedUp": None,
+            "run": "",
         }
         await self._write(name, changes, event=event, upsert=True)
         await self._steps.delete_many({"migration": name})

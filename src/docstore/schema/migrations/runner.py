@@ -303,15 +303,15 @@ class _Run:
     entry: Entry
     batch: int
     lease: MongoLease
+    journal: Journal = field(init=False)
     transactions: Transactions = field(init=False)
     totals: dict[str, int] = field(default_factory=dict)
     turned: bool = False
     """Whether this takes back what came only half-way."""
     started: float = 0.0
 
-    @property
-    def journal(self) -> Journal:
-        return Journal(self.runner.database, self.lease, self.runner.who)
+    def __post_init__(self) -> None:
+        self.journal = Journal(self.runner.database, self.lease, self.runner.who)
 
     async def run(self, transactions: Transactions) -> RanMigration:
         self.runner.on_start(self.loaded.name, self.direction)
@@ -347,8 +347,6 @@ class _Run:
             await forget_kept(self.runner.database, self.loaded.name, "undo")
             if self.entry.checksum != self.loaded.file.checksum:
                 await forget_kept(self.runner.database, self.loaded.name, "redo")
-        if turned:
-            await self.journal.turn(self.loaded.name, self.entry.steps)
         await self.journal.begin(
             self.loaded.name,
             direction=self.direction,
@@ -358,6 +356,7 @@ class _Run:
             mode="transaction" if together else "batches",
             resume=resumes,
             session=self.transactions.id,
+            started_up=self.entry.steps if turned else None,
         )
         self.entry = await self.journal.entry(self.loaded.name)
 
