@@ -15,6 +15,7 @@ from docstore.cli import (
     audit,
     backup,
     branch,
+    dead_letters,
     doctor,
     indexes,
     jobs,
@@ -53,6 +54,7 @@ app.add_typer(audit.group, name="audit")
 app.add_typer(backup.group, name="backup")
 app.add_typer(branch.group, name="branch")
 app.add_typer(outbox.group, name="outbox")
+app.add_typer(dead_letters.group, name="dead-letters")
 app.add_typer(jobs.group, name="jobs")
 app.add_typer(search.group, name="search")
 

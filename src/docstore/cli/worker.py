@@ -60,6 +60,7 @@ def _chosen(names: list[str], known: tuple[str, ...]) -> list[str]:
 async def _run(invocation: Invocation, names: list[str], host: str, port: int | None, drain: float) -> int:
     from docstore.outbox import outbox_metrics
     from docstore.store import Store
+    from docstore.workers.dead_letters import dead_letters_metrics
     from docstore.workers.health import HealthServer
     from docstore.workers.registry import WORKERS
     from docstore.workers.running import RunningWorker, run_workers
@@ -75,11 +76,12 @@ async def _run(invocation: Invocation, names: list[str], host: str, port: int | 
         running = [RunningWorker(WORKERS[name], store, drain_s=drain, metrics=metrics) for name in names]
         if port is not None:
 
-            async def ask_the_outbox() -> None:
+            async def ask_the_database() -> None:
                 if metrics is not None:
                     await outbox_metrics(metrics)
+                    await dead_letters_metrics(metrics)
 
-            server = HealthServer(running, metrics=metrics, before_metrics=ask_the_outbox, host=host, port=port)
+            server = HealthServer(running, metrics=metrics, before_metrics=ask_the_database, host=host, port=port)
             await stack.enter_async_context(server)
             invocation.err.print(f"Health at {server.url}/readyz, metrics at {server.url}/metrics.")
         invocation.err.print(f"Running {', '.join(names)}. Ctrl-C ends.")

@@ -8,7 +8,16 @@ from docstore.workers.cache import CacheWorker
 from docstore.workers.changes import OutboxChanges
 from docstore.workers.consuming import Consumer, ConsumerHealth, ConsumerRunner, run_consumer
 from docstore.workers.crawler import CrawlerWorker
-from docstore.workers.dead_letters import DeadLetter
+from docstore.workers.dead_letters import (
+    DeadLetter,
+    DeadLetterOutcome,
+    DeadLettersStatus,
+    RetriedLetters,
+    dead_letters_metrics,
+    dead_letters_status,
+    retry_dead_letters,
+    skip_dead_letters,
+)
 from docstore.workers.deliveries import DeliveriesWorker, Delivery, DeliveryKind, apply_deliveries
 from docstore.workers.identity import IdentityState, IdentityWorker
 from docstore.workers.messages import BatchWorker, Message, Worker
@@ -28,6 +37,8 @@ __all__ = [
     "ConsumerRunner",
     "CrawlerWorker",
     "DeadLetter",
+    "DeadLetterOutcome",
+    "DeadLettersStatus",
     "DeliveriesWorker",
     "Delivery",
     "DeliveryKind",
@@ -40,11 +51,16 @@ __all__ = [
     "RatingChanged",
     "RatingsWorker",
     "RelayWorker",
+    "RetriedLetters",
     "SearchWatcher",
     "SearchWorker",
     "SenderWorker",
     "Worker",
     "apply_deliveries",
+    "dead_letters_metrics",
+    "dead_letters_status",
     "recipients_of",
+    "retry_dead_letters",
     "run_consumer",
+    "skip_dead_letters",
 ]

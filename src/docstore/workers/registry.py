@@ -61,11 +61,12 @@ AnyWorker = Worker | LoopWorker
 
 @dataclass(frozen=True, slots=True)
 class WorkerKind:
-    """A worker by name: what it does, in a line, and how it is made."""
+    """A worker by name: what it does, in a line, how it is made, and its consumer group where it reads topics."""
 
     name: str
     summary: str
     make: Callable[[Resources, Metrics], Awaitable[AnyWorker]]
+    group: str | None = None
 
 
 async def _relay(resources: Resources, metrics: Metrics) -> AnyWorker:
@@ -113,13 +114,13 @@ async def _crawler(resources: Resources, metrics: Metrics) -> AnyWorker:
 _KINDS: Final = (
     WorkerKind("relay", "publishes the outbox to Kafka", _relay),
     WorkerKind("publisher", "publishes scheduled posts when they are due", _publisher),
-    WorkerKind("newsletter", "writes the deliveries of published newsletters", _newsletter),
-    WorkerKind("sender", "hands newsletters to the mail provider", _sender),
-    WorkerKind("deliveries", "lets records follow what the mail provider reports", _deliveries),
-    WorkerKind("ratings", "recomputes the ratings of accounts after reviews", _ratings),
-    WorkerKind("identity", "lets users follow the identity provider", _identity),
-    WorkerKind("search", "keeps the search engine up to date", _search),
-    WorkerKind("cache", "drops cached documents that were changed", _cache),
+    WorkerKind("newsletter", "writes the deliveries of published newsletters", _newsletter, NewsletterWorker.group),
+    WorkerKind("sender", "hands newsletters to the mail provider", _sender, SenderWorker.group),
+    WorkerKind("deliveries", "lets records follow what the mail provider reports", _deliveries, DeliveriesWorker.group),
+    WorkerKind("ratings", "recomputes the ratings of accounts after reviews", _ratings, RatingsWorker.group),
+    WorkerKind("identity", "lets users follow the identity provider", _identity, IdentityWorker.group),
+    WorkerKind("search", "keeps the search engine up to date", _search, SearchWorker.group),
+    WorkerKind("cache", "drops cached documents that were changed", _cache, CacheWorker.group),
     WorkerKind("crawler", "fetches the pages of crawler jobs", _crawler),
 )
 

@@ -12,9 +12,8 @@ from typing import Final
 
 from pymongo.errors import ConnectionFailure, PyMongoError
 
-from docstore.documents import emit, run_in_transaction
 from docstore.errors import DocstoreError, OperationTimeout, ServerUnavailable, ValidationFailed
-from docstore.workers.dead_letters import DeadLetter, DeadLettered
+from docstore.workers.dead_letters import keep_dead_letter
 from docstore.workers.messages import BatchWorker, Message, Worker
 
 ATTEMPTS: Final = 5
@@ -88,14 +87,9 @@ class Attempts:
 
     async def _keep(self, message: Message, error: Exception) -> bool:
         """Make the message a dead letter, however long it takes; whether it is one before the end."""
-
-        async def keep() -> None:
-            letter: DeadLetter = await DeadLetter.of(self._worker.group, message, told(error)).insert()
-            await emit(DeadLettered.of(letter))
-
         for tries in count(1):
             try:
-                await run_in_transaction(keep)
+                await keep_dead_letter(self._worker.group, message, told(error))
             except Exception as failure:
                 _log.error("A dead letter could not be written: %s", told(failure))
             else:

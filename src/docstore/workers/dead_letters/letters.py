@@ -1,17 +1,34 @@
-"""Messages that could not be handled, kept for a person to look at instead of blocking those behind them."""
+"""The rows of messages that were given up, and the events that tell of them."""
 
 import base64
+import hashlib
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from datetime import timedelta
+from enum import StrEnum
+from typing import ClassVar, Final, Self
 
 from pydantic import Field, JsonValue
 
-from docstore.documents import DocumentId, Event, Index, NonEmpty, SystemDocument, index
+from docstore.documents import DocumentId, Event, Index, NonEmpty, SystemDocument, UtcDateTime, index
 from docstore.workers.messages import Message
+
+KEEP_SETTLED: Final = timedelta(days=30)
+"""How long letters stay that were handled or passed over in the end. Those that wait stay until somebody decides."""
+
+
+class DeadLetterOutcome(StrEnum):
+    """How it ended: the message was HANDLED at another try, or a person decided that it is SKIPPED."""
+
+    HANDLED = "HANDLED"
+    SKIPPED = "SKIPPED"
 
 
 class DeadLetter(SystemDocument):
-    """A message a consumer gave up on, and why."""
+    """A message a consumer gave up on, and why. It waits for a person as long as `settled_at` is empty.
+
+    The id follows from the consumer and the message, so that one that comes again is not kept twice. `retries` counts
+    the tries since it was given up; `note` is the reason of whoever passed over it.
+    """
 
     consumer: NonEmpty
     topic: NonEmpty
@@ -22,16 +39,27 @@ class DeadLetter(SystemDocument):
     value: bytes
     headers: dict[str, str] = Field(default_factory=dict)
     error: str
+    retries: int = 0
+    outcome: DeadLetterOutcome | None = None
+    settled_at: UtcDateTime | None = None
+    note: str | None = None
 
     sensitive: ClassVar[frozenset[str]] = frozenset({"key", "value"})
     indexes: ClassVar[Sequence[Index]] = (
         index("consumer", "-created_at", serves="what a consumer gave up on, newest first"),
+        # Letters that wait have no such instant, so they stay.
+        index(
+            "settled_at",
+            serves="what waits for a person; removing what was settled after a while",
+            expire_after=int(KEEP_SETTLED.total_seconds()),
+        ),
     )
 
     @classmethod
     def of(cls, consumer: str, message: Message, error: str) -> Self:
         """The dead letter of a message."""
         return cls(
+            id=_id_of(consumer, message),
             consumer=consumer,
             topic=message.topic,
             partition=message.partition,
@@ -85,3 +113,11 @@ class DeadLettered(Event):
 
 
 _LONGEST_VALUE = 900_000
+
+
+def _id_of(consumer: str, message: Message) -> DocumentId:
+    # The relay may send an event twice, to two offsets; what has no event id is told by its place. The value is in it
+    # too, lest a producer that gives the same id to everything hides a message behind another.
+    place = f"{message.topic}\0{message.partition}\0{message.offset}"
+    told = f"{consumer}\0{message.event_id or place}\0".encode() + message.value
+    return DocumentId(hashlib.sha256(told).digest()[:12])
