@@ -55,12 +55,13 @@ class JobClaims(QueueTables[J]):
             owner: who takes it; unlike any other.
         """
         with translated(self._name):
-            for row in await self._candidates():
+            now = await self._now()
+            for row in await self._candidates(now):
                 attempt = row["attempts"] + 1
                 taken = await self._jobs.update_one(
                     {"_id": row["_id"], "status": PENDING, "attempts": row["attempts"]},
                     {
-                        "$set": self._stored(status=RUNNING, started_at=utc_now(), completed_at=None, error=None),
+                        "$set": self._stored(status=RUNNING, started_at=now, completed_at=None, error=None),
                         "$inc": {"attempts": 1},
                     },
                 )
@@ -100,11 +101,12 @@ class JobClaims(QueueTables[J]):
             error: why, in words.
             retry: False when another attempt would fail as well.
         """
-        again = retry and claim.attempt < getattr(claim.job, "max_attempts", 1)
+        again, now = retry and claim.attempt < getattr(claim.job, "max_attempts", 1), await self._now()
         if again:
-            changes = self._stored(status=PENDING, started_at=None, error=error, scheduled_at=_next(claim.attempt))
+            due = now + _pause_after(claim.attempt)
+            changes = self._stored(status=PENDING, started_at=None, error=error, scheduled_at=due)
         else:
-            changes = self._stored(status=FAILED, completed_at=utc_now(), error=error)
+            changes = self._stored(status=FAILED, completed_at=now, error=error)
         await self._finish(claim, changes, keep_key=again)
         return again
 
@@ -135,10 +137,12 @@ class JobClaims(QueueTables[J]):
             recovered += done.modified_count
         return recovered
 
-    async def _candidates(self) -> list[dict[str, Any]]:
+    async def _candidates(self, now: datetime) -> list[dict[str, Any]]:
         fields = {"attempts": 1, "priority": 1}
         order = {"priority": -1, "createdAt": 1}
-        rows: list[dict[str, Any]] = await self._jobs.find(self._due(), fields).sort(order).limit(_LOOKED_AT).to_list()
+        rows: list[dict[str, Any]] = (
+            await self._jobs.find(self._due(now), fields).sort(order).limit(_LOOKED_AT).to_list()
+        )
         first = [row for row in rows if row["priority"] == rows[0]["priority"]] if rows else []
         # Many workers look at the same rows; in the same order they would all reach for the first.
         start = random.randrange(min(len(first), 4)) if len(first) > 1 else 0  # noqa: S311 - no secret
@@ -172,9 +176,9 @@ class JobClaims(QueueTables[J]):
         return await self._model.get(ticket.job.removeprefix(f"{self._name}/")) if ticket is not None else None
 
 
-def _next(attempt: int) -> datetime:
+def _pause_after(attempt: int) -> timedelta:
     pause = min(_FIRST_PAUSE * 2 ** min(attempt - 1, 20), _LONGEST_PAUSE)
-    return utc_now() + timedelta(seconds=pause.total_seconds() * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+    return timedelta(seconds=pause.total_seconds() * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
 
 
 def _lost(claim: Claim[Any]) -> LeaseLost:

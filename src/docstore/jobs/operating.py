@@ -41,12 +41,12 @@ class JobOperations(QueueTables[J]):
 
     async def status(self) -> JobsStatus:
         """Count the jobs and the workers."""
-        now = utc_now()
+        now = await self._now()
         with translated(self._name):
             pipeline = [{"$group": {"_id": "$status", "jobs": {"$sum": 1}}}]
             counts = {row["_id"]: row["jobs"] async for row in await self._jobs.aggregate(pipeline)}
-            due = await self._jobs.count_documents(self._due())
-            oldest = await self._jobs.find(self._due(), {"createdAt": 1}).sort({"createdAt": 1}).limit(1).to_list()
+            due = await self._jobs.count_documents(self._due(now))
+            oldest = await self._jobs.find(self._due(now), {"createdAt": 1}).sort({"createdAt": 1}).limit(1).to_list()
             failed = await self._jobs.find({"status": FAILED}).sort({"updatedAt": -1}).limit(_NAMED).to_list()
             working = [row async for row in self._tickets.find({"collection": self._name, "owner": {"$ne": None}})]
         workers: dict[str, int] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
-from docstore.documents import Document, server_now, translated, utc_now
+from docstore.documents import Document, server_now, translated
 from docstore.errors import SettingsError
 from docstore.jobs.tickets import JobTicket
 
@@ -75,8 +75,12 @@ class QueueTables(Generic[J]):
     def _stored(self, **values: Any) -> dict[str, Any]:
         return {self._field(name): value for name, value in values.items()}
 
-    def _due(self) -> dict[str, Any]:
-        return {"status": PENDING, self._field("scheduled_at"): {"$not": {"$gt": utc_now()}}}
+    async def _now(self) -> datetime:
+        """The server's clock: workers whose clocks are wrong neither hurry jobs nor hold them back."""
+        return await server_now(self._model)
+
+    def _due(self, now: datetime) -> dict[str, Any]:
+        return {"status": PENDING, self._field("scheduled_at"): {"$not": {"$gt": now}}}
 
     def _held(self, claim: Claim[J]) -> dict[str, Any]:
         return {"_id": claim.job.id, "status": RUNNING, "attempts": claim.attempt}
@@ -91,7 +95,7 @@ class QueueTables(Generic[J]):
             running = await self._jobs.find({"status": RUNNING}, fields).sort(order).limit(500).to_list()
             if not running:
                 return []
-            now = await server_now(self._model)
+            now = await self._now()
             ids = [self._ticket(row["_id"]) for row in running]
             tickets = {row["_id"]: row async for row in self._tickets.find({"_id": {"$in": ids}})}
         return [row for row in running if self._is_abandoned(row, tickets.get(self._ticket(row["_id"])), now)]

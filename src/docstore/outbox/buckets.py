@@ -11,13 +11,13 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from docstore.documents import Index, SystemDocument, UtcDateTime, index, translated
+from docstore.documents import Index, SystemDocument, UtcDateTime, index, translated, utc_now
 from docstore.outbox.entries import BUCKETS
 
 LEASE_SECONDS: Final = 15.0
@@ -51,6 +51,7 @@ class BucketLeases:
         self._seconds = seconds
         self._good_until = 0.0
         self._renew_at = 0.0
+        self._told: tuple[datetime, float] | None = None
         self.held: Mapping[int, int] = {}
         """The fencing token of each bucket held."""
         self.stolen = 0
@@ -60,6 +61,13 @@ class BucketLeases:
     def seconds_left(self) -> float:
         """How long everything held is certainly this relay's."""
         return self._good_until - time.monotonic()
+
+    def now(self) -> datetime:
+        """The server's clock, as far as it is known: rows wait by it, whatever the clocks of the relays say."""
+        if self._told is None:
+            return utc_now()
+        told, read_at = self._told
+        return told + timedelta(seconds=time.monotonic() - read_at)
 
     async def keep(self) -> None:
         """Renew, take and let go when a third of the lease is over; call it between batches, when nothing is sent."""
@@ -122,7 +130,9 @@ class BucketLeases:
             await self._make(missing)
             return await self._read()
         # Compared here: not every server compares $$NOW with a stored date as it should.
-        return next(iter(rows.values()))["now"], rows
+        now: datetime = next(iter(rows.values()))["now"]
+        self._told = now, time.monotonic()
+        return now, rows
 
     async def _make(self, buckets: Sequence[str]) -> None:
         fresh = {"owner": None, "token": 0, "until": _LONG_AGO}

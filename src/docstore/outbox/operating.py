@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from docstore.clients.metrics import Metrics
-from docstore.documents import translated, utc_now
+from docstore.documents import server_now, translated, utc_now
 from docstore.errors import NotFound
 from docstore.outbox.buckets import OutboxLease
 from docstore.outbox.entries import EntryStatus, OutboxEntry
@@ -60,7 +60,7 @@ async def outbox_status() -> OutboxStatus:
     Raises:
         ServerUnavailable: the database does not answer.
     """
-    collection, now = OutboxEntry.get_pymongo_collection(), utc_now()
+    collection, now = OutboxEntry.get_pymongo_collection(), await server_now(OutboxEntry)
     with translated(OutboxEntry.get_collection_name()):
         by_status = await _counts()
         retrying = await collection.count_documents({"status": "PENDING", "nextAttemptAt": {"$gt": now}})

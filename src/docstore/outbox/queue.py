@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,10 +23,12 @@ class BucketQueue:
 
     Args:
         held: the fencing token of each bucket.
+        clock: what time it is, for all relays alike.
     """
 
-    def __init__(self, held: Mapping[int, int]) -> None:
+    def __init__(self, held: Mapping[int, int], clock: Callable[[], datetime] = utc_now) -> None:
         self._held = held
+        self.now = clock
 
     async def due(self, limit: int) -> list[list[Row]]:
         """Up to `limit` rows that are due, one list for each topic and key, in the order in which they are to be sent.
@@ -36,7 +38,7 @@ class BucketQueue:
         """
         if not self._held:
             return []
-        now = utc_now()
+        now = self.now()
         with translated(OutboxEntry.get_collection_name()):
             waiting = await self._waiting_keys(now)
             rows = await self._oldest(now, limit)
@@ -54,7 +56,7 @@ class BucketQueue:
 
     async def mark_published(self, rows: Sequence[Row]) -> None:
         """Write down that rows were sent."""
-        await self._settle(rows, {"status": EntryStatus.PUBLISHED.value, "publishedAt": utc_now(), "lastError": None})
+        await self._settle(rows, {"status": EntryStatus.PUBLISHED.value, "publishedAt": self.now(), "lastError": None})
 
     async def mark_failed(self, row: Row, changes: Mapping[str, Any]) -> None:
         """Write down what a failed attempt left."""
@@ -97,7 +99,7 @@ class BucketQueue:
                     # A relay that lost a bucket says nothing about its rows any more.
                     await self._collection.update_many(
                         {"_id": {"$in": part}, "status": _PENDING, "fence": {"$lte": token}},
-                        {"$set": {**changes, "fence": token, "updatedAt": utc_now()}},
+                        {"$set": {**changes, "fence": token, "updatedAt": self.now()}},
                     )
 
 

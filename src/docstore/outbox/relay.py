@@ -94,7 +94,7 @@ class Relay:
                 await self._let_go()
 
     async def _batch(self, limit: int) -> Run:
-        queue = BucketQueue(dict(self._leases.held))
+        queue = BucketQueue(dict(self._leases.held), self._leases.now)
         run = Run(self._publisher, queue, until=time.monotonic() + self._leases.seconds_left * 2 / 3)
         stolen = self._leases.stolen
         try:

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any, Final
 
 from docstore.clients.protocols import Publisher
-from docstore.documents import utc_now
 from docstore.errors import DocstoreError, OperationTimeout, ServerUnavailable
 from docstore.outbox.entries import EntryStatus
 from docstore.outbox.envelopes import envelope
@@ -95,7 +94,7 @@ class Run:
         changes: dict[str, Any] = {
             "attempts": attempts,
             "lastError": told,
-            "nextAttemptAt": utc_now() + timedelta(seconds=backoff_s(attempts)),
+            "nextAttemptAt": self._queue.now() + timedelta(seconds=backoff_s(attempts)),
         }
         await self._queue.mark_failed(row, changes | ({"status": EntryStatus.DEAD.value} if dead else {}))
 
