@@ -16,7 +16,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
@@ -298,6 +298,8 @@ async def _follow(hooks: Sequence[AfterCommit]) -> None:
 
 def _is_transient(error: BaseException | None) -> bool:
     while error is not None:
+        if isinstance(error, ServerSelectionTimeoutError):
+            return False  # labelled too, but the driver has looked for a server as long as it was told to
         if isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError"):
             return True
         error = error.__cause__

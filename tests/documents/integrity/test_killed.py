@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.databases import end_transactions
+
 from docstore.documents import DeletionStep, resume_deletions
 from docstore.settings import Settings
 
@@ -64,9 +66,9 @@ async def test_a_killed_deletion_comes_to_its_end_and_back(library: Any, setting
     uri, name = settings.mongo_uri.get_secret_value(), settings.effective_database_name
     for steps in (1, 4):
         await killed(uri, name, steps, seeded.uniform(0, 0.01))
+        await end_transactions(library.raw.client)
         assert await DeletionStep.count() > 0
         assert not await library.living(book)
-    # Whatever was under way in the killed process is given up by the server.
     await resume_deletions()
     assert await DeletionStep.count() == 0
     assert await library.Chapter.count() == await library.Remark.count() == 0
