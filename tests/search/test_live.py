@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,16 @@ from docstore.clients import SearchIndex
 from docstore.embedded.algolia import Limits
 from docstore.errors import ServerUnavailable
 from docstore.models import Account, Platform, Post
-from docstore.search import ACCOUNTS, POSTS, SearchObject, SearchParked, apply_changes, verify
+from docstore.search import (
+    ACCOUNTS,
+    POSTS,
+    Replay,
+    SearchObject,
+    SearchParked,
+    SearchWatch,
+    apply_changes,
+    verify,
+)
 from docstore.search.records import build
 from docstore.search.writing import RecordWriter
 from docstore.store import Store
@@ -74,10 +84,13 @@ async def test_a_document_that_breaks_its_model_keeps_no_other_from_the_index(st
         {"refuse": True},
     ],
 )
-async def test_an_engine_that_fails_for_a_while_is_waited_for(post: Post, fault: dict[str, Any]) -> None:
-    async with own_engine() as (server, index):
+async def test_an_engine_that_fails_for_a_while_is_waited_for(
+    post: Post, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("docstore.search.patience._FIRST_PAUSE_S", 0.01)
+    async with own_engine(connect_attempts=1) as (server, index):
         assert server.faults is not None
-        server.faults.add({**fault, "path": "batch|task", "count": 12})
+        server.faults.add({**fault, "path": "batch|task", "count": 5})
         report = await apply_changes(index, [("Post", post.id)], patience_s=60)
         assert report.saved == {"posts": 1}
         assert (await verify(index, POSTS)).ok
@@ -176,8 +189,6 @@ async def test_watching_follows_every_change_and_goes_on_where_it_was(
 
 
 async def test_the_log_is_told_once_and_with_an_overlap(store: Store, post: Post) -> None:
-    from docstore.search import Replay
-
     log = OutboxChanges()
     replay = Replay(log, await log.now())
     told: list[tuple[str, str]] = []
@@ -191,6 +202,82 @@ async def test_the_log_is_told_once_and_with_an_overlap(store: Store, post: Post
     await post.archive()
     assert await replay.catch_up(note) == 1
     assert await log.waiting() > 0
+
+
+async def test_what_could_not_be_applied_is_told_again(store: Store, post: Post) -> None:
+    log = OutboxChanges()
+    replay = Replay(log, await log.now())
+    told: list[tuple[str, str]] = []
+
+    async def fail(changes: Any) -> None:
+        raise ServerUnavailable("away", hint="wait")
+
+    async def note(changes: Any) -> None:
+        told.extend(changes)
+
+    with pytest.raises(ServerUnavailable):
+        await replay.catch_up(fail)
+    await replay.catch_up(note)
+    assert ("Post", str(post.id)) in told
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_change_that_comes_while_another_of_its_document_is_written_is_not_lost(
+    store: Store, post: Post, index: SearchIndex, fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is looked at in the beginning alone: the stream has to do."""
+    armed, changed = False, asyncio.Event()
+    monkeypatch.setattr("docstore.workers.search_watch._LONGEST_PAUSE_S", 0.1)
+
+    async def late(*arguments: Any, **options: Any) -> Any:
+        report = await apply_changes(*arguments, **options)
+        if armed and not changed.is_set():
+            changed.set()
+            post.title = "Late"
+            await post.save()
+            await asyncio.sleep(0.5)  # the stream tells of it before this one is over
+            if fails:
+                raise ServerUnavailable("away", hint="wait")
+        return report
+
+    async def until_title(wanted: str) -> None:
+        async with asyncio.timeout(30):
+            while True:
+                record = await index.get_object("posts", str(post.id))
+                if record is not None and record["title"] == wanted:
+                    return
+                await asyncio.sleep(0.05)
+
+    monkeypatch.setattr("docstore.workers.search_watch.apply_changes", late)
+    stop = asyncio.Event()
+    watcher = SearchWatcher(index, OutboxChanges(), store.database, sweep_s=3600)
+    task = asyncio.create_task(watcher.run(stop))
+    await until_title("Hello")
+    armed = True
+    await store.database["Post"].update_one({"_id": post.id}, {"$set": {"excerpt": "Foreign"}})
+    await asyncio.wait_for(changed.wait(), 30)
+    await until_title("Late")
+    stop.set()
+    await asyncio.wait_for(task, 20)
+
+
+async def test_an_absent_record_is_not_deleted_over_and_over(post: Post, index: SearchIndex) -> None:
+    await post.archive()
+    asked: list[str] = []
+
+    async def note(name: str) -> None:
+        asked.append(name)
+
+    engine: Any = Meddled(index, note, "delete_objects", "save_objects")
+    report = await apply_changes(engine, [("Post", post.id)])
+    assert (asked, report.deleted) == ([], {})
+
+
+async def test_watching_says_when_it_cannot_go_on_where_it_was(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    now = await OutboxChanges().now()
+    await SearchWatch.reach(now - timedelta(days=9))
+    assert await SearchWatch.reached(now) == now
+    assert "docstore search sync" in caplog.text
 
 
 async def test_accounts_follow_their_trash(store: Store, index: SearchIndex) -> None:

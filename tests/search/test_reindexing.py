@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 import pytest
-from tests.search.engine import Killed, Meddled
+from tests.search.engine import Killed, Meddled, own_engine
 
 from docstore.clients import SearchIndex
 from docstore.clients.leases import MongoLease
@@ -26,6 +26,7 @@ from docstore.search import (
     SearchReindex,
     push_settings,
     reindex,
+    settings_differences,
     verify,
 )
 from docstore.search.scanning import rows_of
@@ -202,6 +203,104 @@ async def test_a_move_that_was_carried_out_unheard_is_not_done_again(
     await assert_equal(index, POSTS)
 
 
+async def test_a_first_reindex_that_dies_wherever_it_is_ends_with_all_that_is_declared(
+    store: Store, index: SearchIndex
+) -> None:
+    await Account(platform=Platform.YOUTUBE, account_id="UC1").insert()
+    names = (*WRITES, "set_synonyms", "set_rules")
+    for limit in range(1, 100):
+        calls = 0
+
+        async def die(name: str, limit: int = limit) -> None:
+            nonlocal calls
+            calls += 1
+            if calls == limit:
+                raise Killed
+
+        try:
+            await run(store, Meddled(index, die, *names), ACCOUNTS)
+        except (Killed, BaseExceptionGroup):
+            continue
+        break
+    assert limit > 10
+    assert await settings_differences(index, ["accounts"]) == []
+    assert (await index.search("accounts_followed_desc")).total == 1
+    await assert_equal(index, ACCOUNTS)
+
+
+async def test_a_restart_that_dies_is_not_taken_for_a_move_that_was_carried_out(
+    store: Store, author: Author, index: SearchIndex
+) -> None:
+    await some_posts(author, 5)
+    await run(store, index)
+
+    async def die(name: str) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        await run(store, Meddled(index, die, "move"))
+    await index.delete_objects("posts", list(await object_ids(index, "posts")))
+    with pytest.raises(Killed):
+        await run(store, Meddled(index, die, "copy_configuration"), restart=True)
+    report = await run(store, index)
+    assert (report.resumed, report.records) == (False, 5)
+    await assert_equal(index, POSTS)
+
+
+async def test_replicas_come_back_though_whoever_moved_died(store: Store, index: SearchIndex) -> None:
+    await push_settings(index, ["accounts"])
+    await Account(platform=Platform.YOUTUBE, account_id="UC1").insert()
+    before = (await index.get_settings("accounts"))["replicas"]
+
+    class LosesReplicas(Meddled):
+        """An engine whose move takes the replicas with it; the process dies of it."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name != "move":
+                return getattr(index, name)
+
+            async def move(*arguments: Any) -> None:
+                await index.move(*arguments)
+                await index.set_settings("accounts", {"replicas": []})
+                raise Killed
+
+            return move
+
+    async def nothing(name: str) -> None: ...
+
+    with pytest.raises(Killed):
+        await run(store, LosesReplicas(index, nothing), ACCOUNTS)
+    await run(store, index, ACCOUNTS)
+    assert (await index.get_settings("accounts"))["replicas"] == before
+    assert (await index.search("accounts_rating_asc")).total == 1
+
+
+# As often as the driver tries by itself.
+@pytest.mark.parametrize("fault", [{"status": 500, "count": 3}, {"refuse": True, "count": 1}])
+async def test_an_engine_that_fails_at_any_call_is_waited_for(
+    store: Store, author: Author, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("docstore.search.patience._FIRST_PAUSE_S", 0.01)
+    await some_posts(author, 30)
+    async with own_engine(connect_attempts=1) as (server, index):
+        assert server.faults is not None
+        faults, failed = server.faults, 0
+
+        async def fail(name: str) -> None:
+            nonlocal failed
+            failed += 1
+            if failed % 2:  # the next call is this one again
+                faults.add(fault)
+
+        everything = [
+            name for name in vars(SearchIndex) if not name.startswith("_") and name not in ("prepare", "browse")
+        ]
+        for _ in range(2):
+            await run(store, Meddled(index, fail, *everything), patience_s=30.0)
+            await assert_equal(index, POSTS)
+        assert failed > 30
+
+
 async def test_an_empty_or_much_smaller_index_is_refused(store: Store, author: Author, index: SearchIndex) -> None:
     posts = await some_posts(author, 10)
     await run(store, index)
@@ -210,6 +309,10 @@ async def test_an_empty_or_much_smaller_index_is_refused(store: Store, author: A
     with pytest.raises(ReindexRefused, match="4 records; the one in use has 10"):
         await run(store, index)
     assert await index.count("posts") == 10
+    looked = await run(store, index, dry_run=True)
+    assert looked.refusal is not None
+    assert "10" in looked.refusal
+    assert (await run(store, index, dry_run=True, force=True)).refusal is None
     report = await run(store, index, force=True)
     assert (report.resumed, report.records) == (True, 4)
     for post in posts[6:]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from docstore.clients import SearchIndex
-from docstore.search import ALL_RECORDS, push_settings
-from docstore.search.settings import declared_settings
+from docstore.search import ALL_RECORDS, declared_settings, pull_settings, push_settings, settings_differences
 
 
 async def test_every_index_of_records_is_declared() -> None:
@@ -36,3 +38,41 @@ async def test_pushing_twice_changes_nothing(index: SearchIndex) -> None:
     before = await index.get_settings("accounts")
     await push_settings(index)
     assert await index.get_settings("accounts") == before
+
+
+async def test_a_replica_that_is_there_gets_what_changed_in_its_primary(index: SearchIndex, tmp_path: Path) -> None:
+    declared = json.loads(json.dumps(declared_settings()["accounts"]))
+    await push_settings(index, ["accounts"])
+    declared["settings"]["attributesForFaceting"].append("madeUp")
+    (tmp_path / "accounts.json").write_text(json.dumps(declared))
+    found = {(each.index, each.what) for each in await settings_differences(index, folder=tmp_path)}
+    replicas = declared["settings"]["replicas"]
+    assert found == {(each, "attributesForFaceting") for each in ("accounts", *replicas)}
+    await push_settings(index, folder=tmp_path)
+    for name in replicas:
+        held = await index.get_settings(name)
+        assert "madeUp" in str(held["attributesForFaceting"])
+        assert held["ranking"] == declared["replicas"][name]["ranking"]
+    assert await settings_differences(index, folder=tmp_path) == []
+
+
+async def test_the_file_of_a_replica_says_what_is_its_own(index: SearchIndex, tmp_path: Path) -> None:
+    await push_settings(index, ["accounts"])
+    await index.set_settings("accounts_rating_asc", {"hitsPerPage": 7})
+    await pull_settings(index, tmp_path, ["accounts"])
+    made = declared_settings(tmp_path)["accounts"]["replicas"]
+    assert made["accounts_rating_asc"].keys() == {"ranking", "hitsPerPage"}
+    assert made["accounts_rating_desc"].keys() == {"ranking"}
+    assert await settings_differences(index, folder=tmp_path) == []
+
+
+async def test_virtual_replicas_keep_to_their_own_few_settings(index: SearchIndex, tmp_path: Path) -> None:
+    declared = {
+        "settings": {"hitsPerPage": 5, "replicas": ["virtual(things_newest)"]},
+        "replicas": {"things_newest": {"customRanking": ["desc(created)"]}},
+    }
+    (tmp_path / "things.json").write_text(json.dumps(declared))
+    assert await push_settings(index, folder=tmp_path) == ("things", "things_newest")
+    assert await settings_differences(index, folder=tmp_path) == []
+    await pull_settings(index, tmp_path, ["things"])
+    assert declared_settings(tmp_path)["things"]["replicas"] == declared["replicas"]

@@ -71,5 +71,8 @@ async def test_messages_that_cannot_be_read_are_refused(index: SearchIndex, fore
     worker = SearchWorker(index)
     with pytest.raises(ValidationFailed, match="objectID"):
         await worker.handle(foreign("new-review-algolia-update", {"rating": 1}))
+    for spoiled in ({"rating": "4.5"}, {"reviewCount": True}, {"rating": {"_operation": "Increment", "value": 1}}):
+        with pytest.raises(ValidationFailed, match="numbers"):
+            await worker.handle(foreign("new-review-algolia-update", {"objectID": "UC1", **spoiled}))
     with pytest.raises(ValidationFailed, match=r"document\.changed"):
         await worker.handle(foreign("document.changed", {"aggregateId": "x"}))

@@ -20,10 +20,12 @@ from docstore.search.facade import (
     use_search_index,
 )
 from docstore.search.objects import SearchObject
+from docstore.search.options import ReindexOptions, ReindexReport
 from docstore.search.parked import SearchParked
+from docstore.search.progress import Progress
 from docstore.search.records import Batch, SearchRecord, build_records
 from docstore.search.registry import ACCOUNTS, ALL_RECORDS, CATEGORIES, POSTS
-from docstore.search.reindexing import Progress, ReindexOptions, ReindexReport, reindex
+from docstore.search.reindexing import reindex
 from docstore.search.settings import (
     SettingDifference,
     declared_settings,

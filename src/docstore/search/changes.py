@@ -13,6 +13,9 @@ OVERLAP: Final = timedelta(minutes=5)
 """By how much a look at the log reaches back before the last one: a transaction lasts up to a minute, and the clocks of
 writers may be two minutes wrong."""
 
+Apply = Callable[[Sequence[tuple[str, str]]], Awaitable[object]]
+"""Brings records up to date that changed documents, as collection names and ids, have a part in."""
+
 _BATCH = 500
 
 
@@ -63,7 +66,7 @@ class Replay:
         """Everything that was committed before this was told."""
         return self._since
 
-    async def catch_up(self, apply: Callable[[Sequence[tuple[str, str]]], Awaitable[object]]) -> int:
+    async def catch_up(self, apply: Apply) -> int:
         """Tell `apply` what was not told yet, many changes at a time; how many there were."""
         begun = await self._log.now()
         oldest = begun - OVERLAP - timedelta(seconds=1)
@@ -72,18 +75,17 @@ class Replay:
         async for change in self._log.since(self._since - OVERLAP):
             if change.id in self._told:
                 continue
-            if change.id.generation_time >= oldest:  # the next look reaches back no further
-                self._told.add(change.id)
             news.append(change)
             if len(news) >= _BATCH:
-                await apply(_documents(news))
+                await self._tell(apply, news, oldest)
                 count, news = count + len(news), []
         if news:
-            await apply(_documents(news))
+            await self._tell(apply, news, oldest)
         self._since = begun
         self._told = {each for each in self._told if each.generation_time >= oldest}
         return count + len(news)
 
-
-def _documents(changes: Sequence[LoggedChange]) -> list[tuple[str, str]]:
-    return list(dict.fromkeys((each.collection, each.document_id) for each in changes))
+    async def _tell(self, apply: Apply, news: Sequence[LoggedChange], oldest: datetime) -> None:
+        await apply(list(dict.fromkeys((each.collection, each.document_id) for each in news)))
+        # Only now: what could not be applied is told again. The next look reaches back to `oldest`, and no further.
+        self._told.update(each.id for each in news if each.id.generation_time >= oldest)

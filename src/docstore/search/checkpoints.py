@@ -1,9 +1,12 @@
 """How far a reindex got, so that the next one goes on where a killed one stopped."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Final
+
+from pydantic import Field
 
 from docstore.documents import Index, Json, PydanticObjectId, SystemDocument, UtcDateTime, translated, utc_now
 from docstore.search.building import Part
@@ -11,6 +14,8 @@ from docstore.search.scanning import Range
 
 GOOD_FOR: Final = timedelta(days=5)
 """How old a reindex may be and still be gone on with: the changes since its start must still be in the log."""
+
+_log = logging.getLogger("docstore.search")
 
 
 class Stage(StrEnum):
@@ -25,7 +30,7 @@ class SearchReindex(SystemDocument):
     """A reindex that is under way, or stopped half-way. The id is the index's name.
 
     `started_at` and `replayed_to` are the database server's: everything that was committed later is still to be
-    replayed.
+    replayed. `replicas` are those that the index had before the move. `first`: there was no index before.
     """
 
     id: str  # type: ignore[assignment]  # Beanie lets a model choose its type of id
@@ -36,6 +41,7 @@ class SearchReindex(SystemDocument):
     parts: list[dict[str, Json]]
     previous: int
     first: bool = False
+    replicas: list[Json] = Field(default_factory=list)
 
     indexes: ClassVar[Sequence[Index]] = ()
 
@@ -66,6 +72,7 @@ class SearchReindex(SystemDocument):
             "parts": self.parts,
             "previous": self.previous,
             "first": self.first,
+            "replicas": self.replicas,
             "updatedAt": utc_now(),
         }
         with translated(self.get_collection_name()):
@@ -91,7 +98,13 @@ class SearchWatch(SystemDocument):
     async def reached(cls, now: datetime) -> datetime:
         """Where to go on; now, the first time or when the log knows too little."""
         found = await cls.find_one({"_id": "watch"})
-        return found.reached_at if found is not None and now - found.reached_at < GOOD_FOR else now
+        if found is not None and now - found.reached_at >= GOOD_FOR:
+            _log.warning(
+                "Changes were followed up to %s, which is too long ago to go on: run `docstore search sync`.",
+                found.reached_at.isoformat(timespec="seconds"),
+            )
+            return now
+        return now if found is None else found.reached_at
 
     @classmethod
     async def reach(cls, moment: datetime) -> None:

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 from docstore.clients.protocols import SearchIndex
 from docstore.search.building import built_from
 from docstore.search.parked import parked_ids
+from docstore.search.patience import patient
+from docstore.search.progress import OnProgress, Progress
 from docstore.search.records import SearchRecord, build
-from docstore.search.reindexing import OnProgress, Progress
 from docstore.search.scanning import Range, count, rows_of
 from docstore.search.sync import SyncReport, write_through
 from docstore.search.writing import Prepared, RecordWriter
@@ -86,6 +87,7 @@ async def verify(
     mend: bool = False,
     grace_s: float = 0.0,
     on_progress: OnProgress | None = None,
+    patience_s: float = 0.0,
 ) -> VerifyReport:
     """Compare every record with its document by its content.
 
@@ -97,7 +99,9 @@ async def verify(
         mend: write what is missing or stale, and delete what is orphaned.
         grace_s: how long to wait before the second look.
         on_progress: told after each chunk.
+        patience_s: for how long an engine that is away is asked again.
     """
+    index = patient(index, patience_s)
     report = VerifyReport(record.index)
     waiting: list[str] = []
     async with aclosing(differences(index, record, report, on_progress)) as found:
@@ -109,14 +113,21 @@ async def verify(
                 report.note(await _settled(index, record, ids[room:], report, mend=mend))
     if waiting:
         await asyncio.sleep(grace_s)
+        waiting = list(dict.fromkeys(waiting))  # a page of records that was asked for again names some twice
         for start in range(0, len(waiting), _PAGE):
             report.note(await _settled(index, record, waiting[start : start + _PAGE], report, mend=mend))
     report.parked = len(await parked_ids(record.index))
     return report
 
 
-async def sync_index(index: SearchIndex, record: SearchRecord, *, on_progress: OnProgress | None = None) -> SyncReport:
-    """Write every record that is not what its document says, delete those without one, and try parked ones again."""
+async def sync_index(
+    index: SearchIndex, record: SearchRecord, *, on_progress: OnProgress | None = None, patience_s: float = 0.0
+) -> SyncReport:
+    """Write every record that is not what its document says, delete those without one, and try parked ones again.
+
+    An engine that is away is asked again for `patience_s` seconds.
+    """
+    index = patient(index, patience_s)
     report = SyncReport()
     await mend_records(index, record, await parked_ids(record.index), report)
     async with aclosing(differences(index, record, VerifyReport(record.index), on_progress)) as found:

@@ -6,20 +6,23 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from pydantic import JsonValue
 from pymongo.asynchronous.database import AsyncDatabase
 
 from docstore.clients.leases import MongoLease
 from docstore.clients.protocols import SearchIndex
 from docstore.documents import utc_now
 from docstore.errors import ReindexRefused
-from docstore.search.building import BuildCounts, Builder, Part
+from docstore.search.building import Builder, Part
 from docstore.search.changes import ChangeLog, Replay
 from docstore.search.checkpoints import SearchReindex, Stage
+from docstore.search.options import ReindexOptions, ReindexReport
 from docstore.search.parked import unpark_older
+from docstore.search.patience import patient
+from docstore.search.progress import OnProgress, Progress
 from docstore.search.records import SearchRecord
 from docstore.search.scanning import count, ranges
 from docstore.search.settings import configuration_of, declared_settings, push_settings
@@ -27,6 +30,7 @@ from docstore.search.sync import SyncReport, apply_changes
 from docstore.search.temporaries import sweep, temporary_name
 from docstore.search.writing import RecordWriter
 
+_USUAL = ReindexOptions()
 _FEW_CHANGES = 100
 _LOOKS = 5
 _KEPT_SHARE = 0.9
@@ -37,74 +41,13 @@ _PENDING_WAIT_S = 60.0
 _log = logging.getLogger("docstore.search")
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a long piece of work is: the index, what is being done, how many documents of how many."""
-
-    index: str
-    stage: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReindexOptions:
-    """How to reindex.
-
-    Attributes:
-        force: also when the new index is empty, or much smaller than the old one.
-        dry_run: make and check every record, and write nothing.
-        restart: from the beginning, though one that was stopped could be gone on with.
-        readers: ranges of ids read side by side; None for one for each 250,000 documents, four at most.
-        smallest_share: of the old index's records that the new one must have.
-        patience_s: for how long an engine that is away is waited for.
-        lease_s: after how many seconds a reindex that was killed may be gone on with.
-    """
-
-    force: bool = False
-    dry_run: bool = False
-    restart: bool = False
-    readers: int | None = None
-    smallest_share: float = 0.5
-    patience_s: float = 300.0
-    lease_s: float = 30.0
-
-
-@dataclass
-class ReindexReport:
-    """What a reindex did.
-
-    Attributes:
-        index: its name.
-        counts: records written in this run.
-        previous: records of the index before.
-        records: records of the index now; of a dry run, how many there would be.
-        replayed: changes made meanwhile, before the move and after it.
-        resumed: whether it went on where another one stopped.
-        swept: indexes that were left behind, and are deleted.
-        seconds: how long it took.
-    """
-
-    index: str
-    counts: BuildCounts = field(default_factory=BuildCounts)
-    previous: int = 0
-    records: int = 0
-    replayed: tuple[int, int] = (0, 0)
-    resumed: bool = False
-    swept: Sequence[str] = ()
-    seconds: float = 0.0
-
-
-OnProgress = Callable[[Progress], None]
-
-
 async def reindex(
     index: SearchIndex,
     record: SearchRecord,
     log: ChangeLog,
     database: AsyncDatabase[dict[str, Any]],
     *,
-    options: ReindexOptions = ReindexOptions(),
+    options: ReindexOptions = _USUAL,
     on_progress: OnProgress | None = None,
 ) -> ReindexReport:
     """Build the index of a kind of record anew, and put it in the place of the one in use.
@@ -127,7 +70,7 @@ async def reindex(
         LeaseLost: this one stood still too long; call again.
         ServerUnavailable, OperationTimeout: a server stayed away; call again.
     """
-    run = _Reindex(index, record, log, options, on_progress)
+    run = _Reindex(patient(index, options.patience_s), record, log, options, on_progress)
     started = time.monotonic()
     if options.dry_run:
         report = await run.look()
@@ -166,6 +109,8 @@ class _Reindex:
         self._report.counts = builder.counts
         self._report.previous = await self._index.count(self._name)
         self._report.records = builder.counts.saved
+        if not self._options.force:
+            self._report.refusal = self._too_small(builder.counts.saved, self._report.previous)
         return self._report
 
     async def run(self, lease: MongoLease) -> ReindexReport:
@@ -183,6 +128,7 @@ class _Reindex:
             before += await self._catch_up(replay, self._temporary)
             lease.check()
             await self._move(checkpoint, replay)
+        await self._configure(checkpoint)
         after = await self._catch_up(replay, None)
         await checkpoint.forget()
         if not self._report.resumed:
@@ -215,9 +161,16 @@ class _Reindex:
             await asyncio.sleep(0.5)
 
     async def _begin(self) -> SearchReindex:
+        now = await self._log.now()
+        # The order is that of a process which may die after each step: no checkpoint without what it speaks of.
+        if (old := await SearchReindex.load(self._name)) is not None:
+            await old.forget()
         self._report.swept = await sweep(self._index, self._name)
         exists = await self._index.exists(self._name)
-        now = await self._log.now()
+        if exists:
+            await self._index.copy_configuration(self._name, self._temporary)
+        else:
+            await push_settings(self._index, [self._name], into=self._temporary)
         checkpoint = SearchReindex(
             id=self._name,
             temporary=self._temporary,
@@ -229,10 +182,6 @@ class _Reindex:
             first=not exists,
         )
         await checkpoint.keep(await self._parts(await count(self._record)))
-        if exists:
-            await self._index.copy_configuration(self._name, self._temporary)
-        else:
-            await push_settings(self._index, [self._name], into=self._temporary)
         return checkpoint
 
     async def _parts(self, total: int) -> list[Part]:
@@ -241,7 +190,7 @@ class _Reindex:
 
     async def _build(self, checkpoint: SearchReindex, lease: MongoLease) -> None:
         parts = checkpoint.read_parts()
-        writer = RecordWriter(self._index, self._record, into=self._temporary, patience_s=self._options.patience_s)
+        writer = RecordWriter(self._index, self._record, into=self._temporary)
 
         async def mark() -> None:
             lease.check()
@@ -270,9 +219,7 @@ class _Reindex:
         return total
 
     async def _apply(self, changes: Sequence[tuple[str, str]], *, into: str | None) -> SyncReport:
-        report = await apply_changes(
-            self._index, changes, records=[self._record], into=into, patience_s=self._options.patience_s
-        )
+        report = await apply_changes(self._index, changes, records=[self._record], into=into)
         self._deleted += report.deleted.get(self._name, 0)
         return report
 
@@ -286,23 +233,33 @@ class _Reindex:
                 f"the new index {self._name!r} has {made:,} records, though {written:,} were written to it.",
                 hint=f"Somebody else changes index {self._temporary!r}. Run it again with --restart.",
             )
-        if made < previous * self._options.smallest_share:
+        if (why := self._too_small(made, previous)) is not None:
             raise ReindexRefused(
-                f"the new index {self._name!r} has {made:,} records; the one in use has {previous:,}.",
+                why,
                 hint="Look at the documents. If it is to be so, run it again with --force; --restart builds it anew.",
             )
 
+    def _too_small(self, made: int, previous: int) -> str | None:
+        if made >= previous * self._options.smallest_share:
+            return None
+        return f"the new index {self._name!r} has {made:,} records; the one in use has {previous:,}."
+
     async def _move(self, checkpoint: SearchReindex, replay: Replay) -> None:
-        replicas: Any = None
-        if await self._index.exists(self._name):
+        replicas: JsonValue = []
+        # Of an index that somebody else's first write made meanwhile nothing is kept.
+        if not checkpoint.first and await self._index.exists(self._name):
             # What was set meanwhile counts, too.
             held = await configuration_of(self._index, self._name)
             if held != await configuration_of(self._index, self._temporary):
                 await self._index.copy_configuration(self._name, self._temporary)
-            replicas = (await self._index.get_settings(self._name)).get("replicas")
-        await checkpoint.keep(stage=Stage.MOVING)
+            replicas = (await self._index.get_settings(self._name)).get("replicas") or []
+        await checkpoint.keep(stage=Stage.MOVING, replicas=replicas, replayed_to=replay.reached)
         await self._index.move(self._temporary, self._name)
-        await checkpoint.keep(stage=Stage.MOVED, replayed_to=replay.reached)
+        await checkpoint.keep(stage=Stage.MOVED)
+
+    async def _configure(self, checkpoint: SearchReindex) -> None:
+        """What a move may leave to be done, also by another process than the one that moved."""
+        replicas = checkpoint.replicas
         if replicas and (await self._index.get_settings(self._name)).get("replicas") != replicas:
             await self._index.set_settings(self._name, {"replicas": replicas})
         if checkpoint.first and self._name in declared_settings():

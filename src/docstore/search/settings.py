@@ -88,8 +88,8 @@ async def push_settings(
         # The primary before its replicas: it is what makes them.
         await index.set_settings(target, settings)
         pushed.append(target)
-        for replica, own in declared.get("replicas", {}).items() if into is None else ():
-            await index.set_settings(replica, own)
+        for replica, all_of_it in _replicas_in(declared).items() if into is None else ():
+            await index.set_settings(replica, all_of_it)
             pushed.append(replica)
     return tuple(pushed)
 
@@ -118,7 +118,7 @@ async def settings_differences(
         found += await _differences(index, name, declared["settings"])
         for kind, held in (("synonyms", await index.get_synonyms(name)), ("rules", await index.get_rules(name))):
             found += _entries(name, kind, declared.get(kind, ()), held)
-        for replica, settings in declared.get("replicas", {}).items():
+        for replica, settings in _replicas_in(declared).items():
             found += await _differences(index, replica, settings)
     return found
 
@@ -152,11 +152,34 @@ async def pull_settings(
     return changed
 
 
+def _replicas_in(declared: Declared) -> dict[str, Declared]:
+    """The settings of each declared replica, those of its primary included.
+
+    A replica has its primary's settings from when it was made, and none of what is changed there later. A virtual one
+    follows by itself, and takes few settings of its own.
+    """
+    listed = declared["settings"].get("replicas") or ()
+    virtual = {_bare(each) for each in listed if each != _bare(each)}
+    shared = {each: value for each, value in declared["settings"].items() if each != "replicas"}
+    return {
+        each: dict(own) if each in virtual else {**shared, **own} for each, own in declared.get("replicas", {}).items()
+    }
+
+
+def _bare(replica: str) -> str:
+    return replica.removeprefix("virtual(").removesuffix(")")
+
+
 async def _replicas(index: SearchIndex, name: str, before: Mapping[str, Mapping[str, Any]]) -> Declared:
-    listed = (await index.get_settings(name)).get("replicas")
-    declarations = [str(each) for each in listed] if isinstance(listed, list) else []
-    names = [each.removeprefix("virtual(").removesuffix(")") for each in declarations]
-    return {each: await _pulled(index, each, before.get(each)) for each in names}
+    primary = await index.get_settings(name)
+    listed = primary.get("replicas")
+    found: Declared = {}
+    for each in map(_bare, map(str, listed if isinstance(listed, list) else ())):
+        held = await index.get_settings(each)
+        own = [one for one, value in sorted(held.items()) if one not in _NOT_SETTINGS and value != primary.get(one)]
+        # Those of the file first, in its order.
+        found[each] = {one: held.get(one) for one in dict.fromkeys([*before.get(each, ()), *own])}
+    return found
 
 
 async def _pulled(index: SearchIndex, name: str, declared: Mapping[str, Any] | None) -> Declared:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from docstore.clients.protocols import SearchIndex
+from docstore.search.patience import patient
 from docstore.search.records import BATCH, Built, Id, SearchRecord, build, in_batches
 from docstore.search.registry import ALL_RECORDS
 from docstore.search.scanning import Range, count, rows_of
@@ -65,18 +66,19 @@ async def apply_changes(
             over.
         records: the kinds of records to keep.
         into: the index to write to, where it is not the kind's own; for one kind alone.
-        patience_s: for how long an engine that is away is asked again.
+        patience_s: for how long an engine that is away is asked again; 0 leaves that to the caller.
 
     Returns:
         What was saved, deleted and parked. Applying the same changes again does the same, harmlessly.
     """
+    index = patient(index, patience_s)
     changed: defaultdict[str, set[Id]] = defaultdict(set)
     for collection, document_id in changes:
         if Id.is_valid(document_id):
             changed[collection].add(Id(document_id))
     report = SyncReport()
     for record in records:
-        writer = RecordWriter(index, record, into=into, patience_s=patience_s)
+        writer = RecordWriter(index, record, into=into)
         for part in in_batches(await _concerned(record, changed)):
             await bring_up_to_date(writer, record, part, report)
     return report
@@ -121,7 +123,11 @@ async def _concerned(record: SearchRecord, changed: Mapping[str, set[Id]]) -> se
 
 
 async def full_sync(
-    index: SearchIndex, on_progress: OnProgress | None = None, *, records: Sequence[SearchRecord] = ALL_RECORDS
+    index: SearchIndex,
+    on_progress: OnProgress | None = None,
+    *,
+    records: Sequence[SearchRecord] = ALL_RECORDS,
+    patience_s: float = 0.0,
 ) -> SyncReport:
     """Save the record of every document, then delete the records that stand for none.
 
@@ -131,7 +137,9 @@ async def full_sync(
         index: the search engine.
         on_progress: told after each batch.
         records: the kinds of records to sync.
+        patience_s: for how long an engine that is away is asked again.
     """
+    index = patient(index, patience_s)
     report = SyncReport()
     for record in records:
         writer = RecordWriter(index, record)

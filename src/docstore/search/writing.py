@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import random
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from docstore.clients.protocols import PreparedRecord, SearchIndex
-from docstore.errors import OperationTimeout, RecordRefused, ServerUnavailable, ValidationFailed
+from docstore.errors import RecordRefused, ValidationFailed
 from docstore.search.objects import remember_object_ids, settle_object_ids
 from docstore.search.parked import park, parked_ids, unpark
 from docstore.search.records import Built, Id, SearchRecord
-
-_LONGEST_PAUSE_S = 30.0
 
 _log = logging.getLogger("docstore.search")
 
@@ -51,15 +46,11 @@ class RecordWriter:
         index: the search engine.
         record: the kind.
         into: the index to write to, where it is not the kind's own.
-        patience_s: for how long an engine that is away or takes no more is asked again; 0 leaves that to the caller.
     """
 
-    def __init__(
-        self, index: SearchIndex, record: SearchRecord, *, into: str | None = None, patience_s: float = 0.0
-    ) -> None:
+    def __init__(self, index: SearchIndex, record: SearchRecord, *, into: str | None = None) -> None:
         self._index = index
         self._record = record
-        self._patience_s = patience_s
         self.name = into or record.index
 
     def prepare(self, built: Built) -> Prepared:
@@ -72,13 +63,18 @@ class RecordWriter:
             await remember_object_ids(self._record.index, {Id(doc.id): key for key, doc in built.owners.items()})
 
     async def write(self, prepared: Prepared, *, wait: bool = True) -> None:
-        """Save and delete; what the engine refuses for its content is parked, too."""
+        """Save and delete; what the engine refuses for its content is parked, too. `prepared` ends as what was done."""
         await self._save(list(prepared.save.values()), prepared.unfit, wait=wait)
         for object_id in prepared.unfit:
             prepared.save.pop(object_id, None)
+        settled = prepared.save.keys() | set(prepared.delete)
         if prepared.delete:
-            await self.patiently(lambda: self._index.delete_objects(self.name, prepared.delete, wait=wait))
-        await self._settle_parked(prepared)
+            # An engine counts deletions of what is not there, too; and every save of a draft would be one.
+            there = await self._index.get_objects(self.name, prepared.delete, attributes=["objectID"])
+            prepared.delete = [each for each in prepared.delete if each in there]
+        if prepared.delete:
+            await self._index.delete_objects(self.name, prepared.delete, wait=wait)
+        await self._settle_parked(prepared.unfit, settled)
 
     async def forget(self, ids: Sequence[Id], built: Built) -> None:
         """After the records of documents were written: nothing else has to be found by them any more."""
@@ -90,29 +86,13 @@ class RecordWriter:
 
     async def settle(self) -> None:
         """Wait until everything written is visible."""
-        await self.patiently(lambda: self._index.settle(self.name))
-
-    async def patiently(self, call: Callable[[], Awaitable[None]]) -> None:
-        """Call until the engine answers, for as long as patience lasts; every write may be repeated."""
-        deadline = time.monotonic() + self._patience_s
-        pause = 0.5
-        while True:
-            try:
-                await call()
-            except (ServerUnavailable, OperationTimeout) as error:
-                if time.monotonic() + pause > deadline:
-                    raise
-                _log.warning("Index %s is waited for: %s", self.name, error)
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
-                pause = min(pause * 2, _LONGEST_PAUSE_S)
-            else:
-                return
+        await self._index.settle(self.name)
 
     async def _save(self, records: Sequence[PreparedRecord], unfit: dict[str, str], *, wait: bool) -> None:
         if not records:
             return
         try:
-            await self.patiently(lambda: self._index.save_objects(self.name, records, wait=wait))
+            await self._index.save_objects(self.name, records, wait=wait)
         except RecordRefused as error:
             if len(records) == 1:
                 unfit[records[0].object_id] = str(error)
@@ -122,12 +102,11 @@ class RecordWriter:
             await self._save(records[:middle], unfit, wait=wait)
             await self._save(records[middle:], unfit, wait=wait)
 
-    async def _settle_parked(self, prepared: Prepared) -> None:
-        if prepared.unfit:
-            _log.error("%d records of index %s cannot be written and are parked.", len(prepared.unfit), self.name)
-            await park(self._record.index, prepared.unfit)
-        parked = await parked_ids(self._record.index)
-        await unpark(self._record.index, parked & (prepared.save.keys() | set(prepared.delete)))
+    async def _settle_parked(self, unfit: Mapping[str, str], settled: Collection[str]) -> None:
+        if unfit:
+            _log.error("%d records of index %s cannot be written and are parked.", len(unfit), self.name)
+            await park(self._record.index, unfit)
+        await unpark(self._record.index, await parked_ids(self._record.index) & set(settled))
 
 
 def same(one: Prepared | None, other: Prepared) -> bool:

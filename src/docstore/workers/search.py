@@ -60,4 +60,11 @@ def _rating_in(message: Message) -> tuple[str, dict[str, JsonValue]]:
     object_id = value.get("objectID")
     if not isinstance(object_id, str) or not object_id:
         raise ValidationFailed(f"a message of topic {message.topic} needs objectID, a string.", field="objectID")
+    # A text in the place of a number would spoil the order of the replicas, and every search that finds the record.
+    for name in ("rating", "reviewCount"):
+        given = value.get(name)
+        if isinstance(given, bool) or not isinstance(given, int | float | None):
+            raise ValidationFailed(
+                f"a message of topic {message.topic} needs numbers.", field=name, value_type=type(given).__name__
+            )
     return object_id, {name: value[name] for name in ("rating", "reviewCount") if name in value}

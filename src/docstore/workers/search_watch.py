@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import islice
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -84,10 +86,8 @@ class SearchWatcher:
 
     async def _step(self, replay: Replay, stream: _Stream) -> None:
         while stream.pending:
-            part = list(stream.pending)[:BATCH]
-            await self._apply(part)
-            # Only now: what could not be written is still to be.
-            stream.pending = {each: None for each in stream.pending if each not in set(part)}
+            async with stream.taken(BATCH) as part:
+                await self._apply(part)
         if time.monotonic() < self._sweep_at:
             return
         missed = await replay.catch_up(self._apply)
@@ -131,6 +131,18 @@ class _Stream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await ended(self._tasks)
+
+    @asynccontextmanager
+    async def taken(self, most: int) -> AsyncIterator[list[tuple[str, str]]]:
+        """A block for some of what is pending. It is pending again if the block fails, or it is told of again."""
+        part = list(islice(self.pending, most))
+        for each in part:
+            del self.pending[each]
+        try:
+            yield part
+        except BaseException:
+            self.pending = dict.fromkeys(part) | self.pending
+            raise
 
     def opened_before_s(self, seconds: float) -> bool:
         """Whether it was opened so long ago that it should know of everything since."""
