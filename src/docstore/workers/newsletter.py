@@ -7,6 +7,7 @@ sender. Who was written before is left out, so a worker that died half-way goes 
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from pydantic import JsonValue, ValidationError
@@ -161,28 +162,36 @@ async def _audience_of(post: Post) -> frozenset[str] | None:
 async def _write_deliveries(post: Post, send: EmailSend, members: Sequence[Member]) -> None:
     """Write the deliveries of a batch that are not there yet, with the event that hands them on."""
     wanted = _deliveries(send, members)
+    while wanted:
+        try:
+            await run_in_transaction(partial(_write, post, send, list(wanted.values())))
+        except UniqueViolation:
+            # Somebody was here before, this worker before it died, or is here now: another one.
+            there = await _written(send, wanted)
+            if not there:
+                raise
+            # Made anew: those that were to be inserted are not what they were.
+            left = wanted.keys() - there
+            wanted = {email: each for email, each in _deliveries(send, members).items() if email in left}
+        else:
+            return
 
-    async def write(deliveries: Sequence[EmailRecipient]) -> None:
-        if deliveries:
-            await EmailRecipient.insert_many(list(deliveries))
-            await emit(_batch_of(post, send, deliveries))
 
-    try:
-        await run_in_transaction(lambda: write(list(wanted.values())))
-    except UniqueViolation:
-        # Somebody was here before: this worker before it died, or another one.
-        there = await _written(wanted)
-        fresh = [each for each in _deliveries(send, members).values() if each.id not in there]
-        await run_in_transaction(lambda: write(fresh))
+async def _write(post: Post, send: EmailSend, deliveries: Sequence[EmailRecipient]) -> None:
+    await EmailRecipient.insert_many(list(deliveries))
+    await emit(_batch_of(post, send, deliveries))
 
 
-async def _written(deliveries: Mapping[str, EmailRecipient]) -> set[Any]:
-    """Which of the deliveries are there, deleted ones included."""
-    ids = [each.id for each in deliveries.values()]
-    there: set[Any] = set()
-    for start in range(0, len(ids), _LOOKED_UP_AT_ONCE):
-        part = ids[start : start + _LOOKED_UP_AT_ONCE]
-        there |= {row.id async for row in EmailRecipient.with_deleted.find(In(EmailRecipient.id, part))}
+async def _written(send: EmailSend, deliveries: Mapping[str, EmailRecipient]) -> set[str]:
+    """The addresses whose deliveries are there: under their own id, deleted ones included, or under another one."""
+    there: set[str] = set()
+    emails = list(deliveries)
+    for start in range(0, len(emails), _LOOKED_UP_AT_ONCE):
+        part = emails[start : start + _LOOKED_UP_AT_ONCE]
+        by_id = {deliveries[email].id: email for email in part}
+        there |= {by_id[row.id] async for row in EmailRecipient.with_deleted.find(In(EmailRecipient.id, list(by_id)))}
+        same = EmailRecipient.find(EmailRecipient.email_send_id == send.id, In(EmailRecipient.email, part))
+        there |= {row.email async for row in same}
     return there
 
 

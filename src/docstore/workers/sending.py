@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
+from docstore.clients.leases import MongoLease
 from docstore.clients.mail import Mail, MailProvider
 from docstore.documents import DocumentId, utc_now
 from docstore.documents.filters import In
@@ -25,6 +26,7 @@ AT_ONCE: Final = 10
 """E-mails on their way to the provider at the same time."""
 
 _GROUP: Final = "docstore-sender"
+_LEASE_S: Final = 30.0
 _TAG: Final = re.compile(r"<[^>]+>")
 
 _log = logging.getLogger("docstore.workers")
@@ -33,7 +35,8 @@ _log = logging.getLogger("docstore.workers")
 class SenderWorker:
     """Consumes ``newsletter.send``.
 
-    Who unsubscribed meanwhile gets nothing. What was sent is written down right after the provider took it, so a batch
+    Who unsubscribed meanwhile gets nothing. The batches of a newsletter are sent one after the other, however many of
+    these workers there are. What was sent is written down right after the provider took it, so a batch
     that comes again sends what is missing; an e-mail that was on its way when a worker died may be sent twice, under
     the same key. An address that the provider refuses for good counts as failed, and keeps nobody else.
 
@@ -63,7 +66,11 @@ class SenderWorker:
         if post is None or send is None:
             _log.info("The post or the send %s is gone; nothing is sent.", batch.aggregate_id)
             return
-        waiting = await self._waiting(batch.recipients)
+        # When its partition moves, a batch may be in two workers' hands; the second has to see what the first sent.
+        async with MongoLease(_database(), f"newsletter {send.id}", ttl=_LEASE_S, waiting=None):
+            await self._send_all(post, send, await self._waiting(batch.recipients))
+
+    async def _send_all(self, post: Post, send: EmailSend, waiting: Sequence[Mapping[str, Any]]) -> None:
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(recipient: Mapping[str, Any]) -> None:
@@ -110,6 +117,10 @@ class SenderWorker:
             key=str(recipient["recipientId"]),
             headers={"X-Entity-Ref-ID": str(send.id), **headers},
         )
+
+
+def _database() -> Any:
+    return EmailSend.get_pymongo_collection().database
 
 
 def _sent_id(recipient: Mapping[str, Any]) -> str:
