@@ -15,9 +15,10 @@ from tests.databases import drop_database
 from docstore import Document
 from docstore.documents.events import _handlers
 from docstore.embedded import EmbeddedServers
-from docstore.errors import DocstoreError, NotBound, ServerUnavailable, SettingsError
+from docstore.errors import DocstoreError, NotBound, ServerUnavailable, SettingsError, UniqueViolation
 from docstore.models import ALL, Tag
 from docstore.outbox import OutboxEntry
+from docstore.schema import index_plan
 from docstore.settings import Settings
 from docstore.store import SYSTEM_MODELS, Store
 
@@ -171,6 +172,17 @@ class TestEmbedded:
             assert store.settings.redis_dsn is not None
             pids = list(own.pids.values())
         assert not any(is_alive(pid) for pid in pids)
+
+    async def test_an_empty_database_of_its_own_has_the_declared_indexes(self) -> None:
+        async with Store(Settings(db_method="EMBEDDED")) as store:
+            assert not (await index_plan(store.database, store.models)).work
+            await Tag(slug="once").insert()
+            with pytest.raises(UniqueViolation):
+                await Tag(slug="once").insert()
+
+    async def test_a_database_that_is_kept_is_left_to_the_command(self, tmp_path: Path) -> None:
+        async with Store(Settings(db_method="EMBEDDED", embedded_state_dir=tmp_path / "kept")) as store:
+            assert (await index_plan(store.database, store.models)).work
 
     async def test_they_end_when_the_block_is_cancelled(self) -> None:
         inside = asyncio.Event()

@@ -35,6 +35,7 @@ class StoreServers:
         self.settings = settings
         self._own: EmbeddedServers | None = None
         self._changing = asyncio.Lock()
+        self._temporary: set[str] = set()
 
     async def need(self, service: str) -> Settings:
         """The settings, with the address of `service` in them; those of a deployment stay as they are.
@@ -52,8 +53,13 @@ class StoreServers:
                 self._take({service: await self._start(service)})
             return self.settings
 
+    def is_temporary(self, service: str) -> bool:
+        """Whether the server was started here, empty, and goes with all its data."""
+        return service in self._temporary
+
     async def close(self) -> None:
         """Stop the servers that were started here."""
+        self._temporary.clear()
         own, self._own = self._own, None
         if own is not None:
             await own.__aexit__(None, None, None)
@@ -83,4 +89,7 @@ class StoreServers:
             own = EmbeddedServers(folder, services=(), durable=folder is not None)
             await own.__aenter__()
             self._own = own
-        return await self._own.start(service)
+        url = await self._own.start(service)
+        if self._own.is_temporary:
+            self._temporary.add(service)
+        return url

@@ -40,6 +40,7 @@ from docstore.documents import (
     DeletionStep,
     add_event_handler,
     bind,
+    declared_indexes,
     remove_event_handler,
     unbind,
     use_read_through,
@@ -90,6 +91,9 @@ class Store:
     Entering needs MongoDB alone. Models are bound for the whole process; of several open Stores the one entered last
     has them, and hands them back when it is left.
 
+    Indexes are built by `docstore indexes sync`, not here, but for the MongoDB that a Store with DB_METHOD=EMBEDDED
+    starts empty for itself: it has the declared ones from the start.
+
     Args:
         settings: those of the environment when None.
         models: the documents to bind: `docstore.models.ALL` unless you add yours, ``(*ALL, Mine)``.
@@ -130,6 +134,8 @@ class Store:
             self._client = await connect_mongo(settings)
             stack.push_async_callback(self._leave)
             await self._arrive()
+            if self._servers.is_temporary("mongodb"):
+                await self._build_indexes()
             if settings.query_log:
                 self._query_log = await stack.enter_async_context(self._make_query_log())
             self._opened = stack.pop_all()
@@ -306,6 +312,12 @@ class Store:
         )
         use_cache(self._active_cache)
         use_search_index(self.search_index)
+
+    async def _build_indexes(self) -> None:
+        for model in self._models:
+            declared = [each.to_index_model(model) for each in declared_indexes(model)]
+            if declared:
+                await self.database[model.get_collection_name()].create_indexes(declared)
 
     async def _leave(self) -> None:
         if self in _open:

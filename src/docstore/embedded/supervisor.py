@@ -113,6 +113,11 @@ class EmbeddedServers:
         """The state directory, or the temporary one in its place. EmbeddedServerError when not entered."""
         return self._entered().path
 
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the data goes with the servers."""
+        return self._path is None
+
     def settings_overrides(self) -> dict[str, str]:
         """Return the fields for `Settings.with_urls` that lead to the servers that run now."""
         return settings_for(self.urls)
