@@ -21,6 +21,7 @@ from docstore.search import (
     SearchParked,
     SearchWatch,
     apply_changes,
+    settings_differences,
     verify,
 )
 from docstore.search.records import build
@@ -259,6 +260,14 @@ async def test_a_change_that_comes_while_another_of_its_document_is_written_is_n
     await until_title("Late")
     stop.set()
     await asyncio.wait_for(task, 20)
+
+
+async def test_the_first_record_finds_the_settings_that_are_declared(post: Post, index: SearchIndex) -> None:
+    await apply_changes(index, [("Post", post.id)])
+    assert await settings_differences(index, ["posts"]) == []
+    await index.set_settings("posts", {"hitsPerPage": 7})
+    await apply_changes(index, [("Post", post.id)])
+    assert (await index.get_settings("posts"))["hitsPerPage"] == 7
 
 
 async def test_an_absent_record_is_not_deleted_over_and_over(post: Post, index: SearchIndex) -> None:

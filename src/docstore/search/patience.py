@@ -33,6 +33,7 @@ class _Patient:
     """Hands every call on. By name: what an engine can do is said in one place, its Protocol."""
 
     def __init__(self, index: SearchIndex, seconds: float) -> None:
+        self.unwrapped = index
         self._index = index
         self._seconds = seconds
 

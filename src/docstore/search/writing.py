@@ -10,6 +10,7 @@ from docstore.clients.protocols import PreparedRecord, SearchIndex
 from docstore.errors import RecordRefused, ValidationFailed
 from docstore.search.objects import remember_object_ids, settle_object_ids
 from docstore.search.parked import park, parked_ids, unpark
+from docstore.search.preparing import made_with_settings
 from docstore.search.records import Built, Id, SearchRecord
 
 _log = logging.getLogger("docstore.search")
@@ -51,6 +52,7 @@ class RecordWriter:
     def __init__(self, index: SearchIndex, record: SearchRecord, *, into: str | None = None) -> None:
         self._index = index
         self._record = record
+        self._into = into
         self.name = into or record.index
 
     def prepare(self, built: Built) -> Prepared:
@@ -64,6 +66,8 @@ class RecordWriter:
 
     async def write(self, prepared: Prepared, *, wait: bool = True) -> None:
         """Save and delete; what the engine refuses for its content is parked, too. `prepared` ends as what was done."""
+        if prepared.save and self._into is None:
+            await made_with_settings(self._index, self.name)
         await self._save(list(prepared.save.values()), prepared.unfit, wait=wait)
         for object_id in prepared.unfit:
             prepared.save.pop(object_id, None)

@@ -90,8 +90,9 @@ class SearchWatcher:
                 await self._apply(part)
         if time.monotonic() < self._sweep_at:
             return
+        should_know = stream.speaks and stream.opened_before_s(2 * self._sweep_s)
         missed = await replay.catch_up(self._apply)
-        if missed and stream.speaks and stream.opened_before_s(2 * self._sweep_s):
+        if missed and should_know:
             _log.warning("The change stream did not tell of %d changes; it is opened anew.", missed)
             stream.reopen()
         self._sweep_at = time.monotonic() + (self._sweep_s if stream.speaks else _AGAIN_S)
