@@ -12,6 +12,7 @@ from docstore.cli.invocation import Invocation, JsonFlag
 from docstore.cli.migrate import found_directory
 from docstore.cli.patience import patient_database
 from docstore.cli.tables import table
+from docstore.cli.wording import counted
 
 
 def drift(
@@ -33,7 +34,7 @@ def drift(
                 found = await find_drift(
                     opened.database,
                     invocation.models(),
-                    found_directory(directory),
+                    found_directory(directory, opened.settings),
                     action=opened.settings.validator_action,
                     sample=sample,
                     on_collection=lambda name: line.update(f"Looking at documents of {name} …"),
@@ -41,7 +42,9 @@ def drift(
         if found:
             rows = ((each.kind.value, each.where, each.what, each.way_out) for each in found)
             invocation.out.print(table("kind", "where", "what", "way out", rows=rows))
-        invocation.out.print(f"{len(found)} disagreements." if found else "Models, snapshot and database agree.")
+        invocation.out.print(
+            f"{counted(len(found), 'disagreement')}." if found else "Models, snapshot and database agree."
+        )
         invocation.print_json({"ok": not found, "drift": [asdict(each) for each in found]})
         return 1 if found else 0
 

@@ -15,6 +15,7 @@ import typer
 
 from docstore.cli.invocation import Invocation, JsonFlag
 from docstore.cli.patience import patient_database
+from docstore.cli.wording import counted
 from docstore.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -116,10 +117,13 @@ def status(context: typer.Context, directory: DirectoryOption = _DEFAULT, json: 
         from docstore.cli.migrate_shown import explained, standing_as_json, status_table
 
         async with _runner(invocation, directory) as runner:
-            found = await runner.status()
+            found, at_work = await runner.status(), await runner.at_work()
         if found:
             invocation.out.print(status_table(found))
-        for line in (line for each in found for line in explained(each)):
+        if at_work is not None:
+            told = f"{at_work.owner} runs migrations just now, since {at_work.since:%Y-%m-%d %H:%M:%S} UTC."
+            invocation.out.print(told, markup=False, soft_wrap=True)
+        for line in (line for each in found for line in explained(each, at_work)):
             invocation.out.print(line, markup=False, soft_wrap=True)
         outstanding = [each for each in found if each.state.value != "applied"]
         wrong = [each for each in found if each.problem]
@@ -128,7 +132,11 @@ def status(context: typer.Context, directory: DirectoryOption = _DEFAULT, json: 
             + (f" {len(wrong)} to be settled first." if wrong else "")
         )
         invocation.print_json(
-            {"ok": not outstanding and not wrong, "migrations": [standing_as_json(each) for each in found]}
+            {
+                "ok": not outstanding and not wrong,
+                "atWork": at_work.owner if at_work is not None else None,
+                "migrations": [standing_as_json(each) for each in found],
+            }
         )
         return 1 if outstanding or wrong else 0
 
@@ -286,7 +294,7 @@ def forget(
         _refuse_without_yes(yes, f"What {migration} took out of documents would be gone for good")
         async with _runner(invocation, directory) as runner:
             rows = await runner.forget(migration)
-        invocation.out.print(f"{rows} rows of kept values removed.")
+        invocation.out.print(f"{counted(rows, 'row')} of kept values removed.")
         invocation.print_json({"ok": True, "rows": rows})
         return 0
 
@@ -336,7 +344,7 @@ async def _runner(
     async with patient_database(invocation) as opened:
         yield MigrationRunner(
             opened.database,
-            found_directory(directory),
+            found_directory(directory, opened.settings),
             who=_who(),
             pace=Pace(batch_size, throttle),
             action=opened.settings.validator_action,
@@ -348,10 +356,11 @@ async def _runner(
         )
 
 
-def found_directory(given: Path) -> Path:
-    """The directory, or the wheel's own where the default one is not there."""
+def found_directory(given: Path, settings: Settings) -> Path:
+    """The directory; where the default one is not there, and the models are docstore's own, the wheel's."""
     packaged = Path(str(files("docstore"))) / "_files" / "migrations"
-    return packaged if given == _DEFAULT and not given.is_dir() and packaged.is_dir() else given
+    own = settings.models == type(settings).model_fields["models"].default
+    return packaged if own and given == _DEFAULT and not given.is_dir() and packaged.is_dir() else given
 
 
 def _who() -> str:

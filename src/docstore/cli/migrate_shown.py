@@ -13,9 +13,11 @@ from rich.text import Text
 
 from docstore.cli.progress import progress_bar
 from docstore.cli.tables import table
+from docstore.cli.wording import counted
 
 if TYPE_CHECKING:
     from docstore.cli.invocation import Invocation
+    from docstore.clients.leases import LeaseState
     from docstore.schema.migrations import (
         MigrationProgress,
         MigrationRunner,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         RanMigration,
         Standing,
     )
+    from docstore.schema.migrations.journal import StepRecord
 
 _STYLES: Final = {"applied": "green", "pending": "yellow", "rolled back": "yellow", "failed": "red", "running": "red"}
 _EVERY_SECONDS: Final = 10.0
@@ -33,7 +36,7 @@ def status_table(found: Sequence[Standing]) -> Table:
     return table(
         "migration",
         "state",
-        "when",
+        "when (UTC)",
         "took",
         "by",
         "batch",
@@ -52,8 +55,13 @@ def status_table(found: Sequence[Standing]) -> Table:
     )
 
 
-def explained(standing: Standing) -> list[str]:
-    """What there is to say of a migration that is half-way, or whose file and journal disagree; one line each."""
+def explained(standing: Standing, at_work: LeaseState | None) -> list[str]:
+    """What there is to say of a migration that is half-way, or whose file and journal disagree; one line each.
+
+    Args:
+        standing: how it stands.
+        at_work: who runs migrations just now.
+    """
     entry, lines = standing.entry, []
     if standing.problem:
         lines.append(f"{standing.name} {standing.problem}. {standing.hint}")
@@ -64,18 +72,31 @@ def explained(standing: Standing) -> list[str]:
     lines.append(f"{standing.name} is half-way on {way}{begun}, by {entry.who or 'nobody named'}.")
     if entry.error:
         lines.append(f"  It ended with: {entry.error}")
+    running = entry.state.value == "running" and at_work is not None and at_work.token == entry.token
+    if running and at_work is not None:
+        lines.append(f"  It is running, or died just now: its lease runs until {at_work.until:%H:%M:%S} UTC.")
     elif entry.state.value == "running":
-        lines.append("  It is running, or its process is gone and the lease runs out.")
+        lines.append("  Its process is gone: it was killed, or its machine was.")
     if entry.mode == "transaction":
         lines.append("  It runs in one transaction, so nothing of it is in the database.")
-    for number, step in enumerate(entry.steps, 1):
-        told = "done" if step.done else f"{step.documents:,} of {step.total:,} documents done"
-        lines.append(f"  {number}. {step.label}: {told}")
+    # What a way there long ago had made up is looked for each time, and mostly not found.
+    shown = [step for step in entry.steps if step.documents or not (step.done and step.label.endswith("(as before)"))]
+    lines += [f"  {number}. {step.label}: {_how_far(step)}" for number, step in enumerate(shown, 1)]
+    if not shown and entry.mode != "transaction":
+        lines.append("  None of its steps has begun.")
+    if running:
+        return lines
     if entry.direction == "up":
         lines.append("  `docstore migrate up` goes on there; `docstore migrate down` takes back what was done.")
     else:
         lines.append("  `docstore migrate down` goes on there; `docstore migrate up` does that, and applies it again.")
     return lines
+
+
+def _how_far(step: StepRecord) -> str:
+    if step.done:
+        return "done"
+    return f"{step.documents:,} of {step.total:,} documents done" if step.total else "begun"
 
 
 def plan_table(planned: PlannedMigration) -> Table:
@@ -102,7 +123,7 @@ def plan_told(planned: PlannedMigration) -> str:
 def ran_told(ran: RanMigration) -> str:
     """One migration that ran, in a line."""
     done = "applied" if ran.direction == "up" else "rolled back"
-    documents = f", {ran.documents:,} documents changed" if ran.documents else ""
+    documents = f", {counted(ran.documents, 'document')} changed" if ran.documents else ""
     return f"{ran.name} {done} in {_took(ran.seconds)}{documents}."
 
 
@@ -144,7 +165,7 @@ def shown_while_running(invocation: Invocation, runner: MigrationRunner) -> Iter
         def listen(at: MigrationProgress) -> None:
             key = (at.migration, at.step)
             if key not in tasks:
-                tasks[key] = bars.add_task(f"{at.migration[:4]} {at.step}", total=at.total or None)
+                tasks[key] = bars.add_task(f"{at.migration.partition('_')[0]} {at.step}", total=at.total or None)
             bars.update(tasks[key], completed=at.done)
             if not invocation.err.is_terminal and time.monotonic() - told[0] >= _EVERY_SECONDS:
                 told[0] = time.monotonic()

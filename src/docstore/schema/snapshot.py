@@ -6,13 +6,14 @@ One file beside each generated migration: ``migrations/meta/NNNN.json``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 
 from bson import Decimal128, ObjectId, json_util
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from docstore.documents import StoredDocument
@@ -133,10 +134,17 @@ def last_snapshot(directory: Path) -> tuple[int, Snapshot]:
     """The newest snapshot of a directory with its number; an empty one with 0 when there is none.
 
     Raises:
-        MigrationError: it is damaged.
+        MigrationError: it is damaged, or its migration is gone.
     """
     found = sorted(int(path.stem) for path in (directory / META).glob("*.json") if path.stem.isdigit())
-    return (found[-1], read_snapshot(directory, found[-1])) if found else (0, Snapshot())
+    if not found:
+        return 0, Snapshot()
+    if not any(directory.glob(f"{found[-1]:04d}_*.py")):
+        raise MigrationError(
+            f"{snapshot_path(directory, found[-1])} is the snapshot of a migration that is not there.",
+            hint="Bring the migration's file back, or delete its snapshot, too.",
+        )
+    return found[-1], read_snapshot(directory, found[-1])
 
 
 def read_snapshot(directory: Path, number: int | str) -> Snapshot:
@@ -155,10 +163,35 @@ def read_snapshot(directory: Path, number: int | str) -> Snapshot:
 def _fields(models: Sequence[type[StoredDocument]]) -> dict[str, FieldSnapshot]:
     found: dict[str, FieldSnapshot] = {}
     for model in models:
-        for attribute, info in model.model_fields.items():
-            if info.exclude is not True:
-                found.setdefault(info.alias or attribute, FieldSnapshot(attribute, _default(info)))
+        for path, attribute, info in _stored_fields(model):
+            # Of what is inside of others the names are in the schema; only defaults are not.
+            default = _default(info)
+            if "." not in path or default:
+                found.setdefault(path, FieldSnapshot(attribute, default))
     return found
+
+
+def _stored_fields(
+    model: type[BaseModel], prefix: str = "", inside: tuple[type[BaseModel], ...] = ()
+) -> Iterator[tuple[str, str, FieldInfo]]:
+    """Every field by its path, those of models inside it included: the path, the attribute, what pydantic knows."""
+    for attribute, info in model.model_fields.items():
+        if info.exclude is True:
+            continue
+        path = f"{prefix}{info.alias or attribute}"
+        yield path, attribute, info
+        for inner in _models_in(info.annotation):
+            if inner not in (model, *inside):
+                yield from _stored_fields(inner, f"{path}.", (*inside, model))
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that values of an annotation are, or are lists of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        if get_origin(annotation) is not dict:
+            yield from _models_in(argument)
 
 
 def _default(info: FieldInfo) -> tuple[Any, ...]:
@@ -182,7 +215,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, int | float):
         return int(value) if isinstance(value, int) else float(value)
     if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
+        inside = {str(name): _plain(each) for name, each in value.items()}
+        return _NOTHING if _NOTHING in inside.values() else inside
     if isinstance(value, list | tuple | set | frozenset):
         held = [_plain(each) for each in value]
         return _NOTHING if _NOTHING in held else held

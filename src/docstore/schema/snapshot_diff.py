@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from docstore.errors import MigrationError
 from docstore.schema.normal import canonical
 from docstore.schema.snapshot import CollectionSnapshot, FieldSnapshot, Snapshot
-
-Schema = Mapping[str, Any]
+from docstore.schema.snapshot_bounds import tightened
+from docstore.schema.snapshot_paths import Schema, moved
+from docstore.schema.snapshot_renames import Renames
 
 
 class Kind(StrEnum):
@@ -26,6 +26,7 @@ class Kind(StrEnum):
     TYPE_CHANGED = "type changed"
     VALUES_CHANGED = "values changed"
     REQUIRED = "required now"
+    TIGHTENED = "tightened"
     INDEX_ADDED = "index added"
     INDEX_REMOVED = "index removed"
     INDEX_CHANGED = "index changed"
@@ -55,6 +56,8 @@ class SchemaChange:
     default: tuple[Any, ...] = ()
     formerly: str = ""
     """What the collection was called before."""
+    lasting: tuple[Any, ...] = ()
+    """Of values that changed: those that were there before and still are."""
 
     def __str__(self) -> str:
         where = f"{self.collection}.{self.path}" if self.path else self.collection
@@ -66,24 +69,11 @@ class SchemaChange:
             )
         if self.kind is Kind.TYPE_CHANGED:
             return f"{self.kind.value}: {where}, {type_of(self.old)} -> {type_of(self.new)}"
+        if self.kind is Kind.TIGHTENED:
+            return f"{self.kind.value}: {where}, {', '.join(self.new)}"
         if self.kind is Kind.FIELD_ADDED and self.required:
             return f"{self.kind.value}: {where}, required"
         return f"{self.kind.value}: {where}"
-
-
-@dataclass(frozen=True)
-class Renames:
-    """What was renamed, as only its author knows.
-
-    Args:
-        collections: new name by old one.
-        fields: (new collection's name, old path) to the new path.
-        values: (new collection's name, new path) to new values by old ones.
-    """
-
-    collections: Mapping[str, str] = field(default_factory=dict)
-    fields: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    values: Mapping[tuple[str, str], Mapping[Any, Any]] = field(default_factory=dict)
 
 
 def differences(old: Snapshot, new: Snapshot, renames: Renames | None = None) -> list[SchemaChange]:
@@ -92,8 +82,7 @@ def differences(old: Snapshot, new: Snapshot, renames: Renames | None = None) ->
     Raises:
         MigrationError: something is said to be renamed that was not there, or is not.
     """
-    told = renames or Renames()
-    _check(old, new, told)
+    told = (renames or Renames()).settled(old, new)
     changes: list[SchemaChange] = []
     before = dict(old.collections)
     back = {became: name for name, became in told.collections.items()}
@@ -126,26 +115,6 @@ def type_of(schema: Schema | None) -> str | None:
     return next(iter(types)) if len(types) == 1 else None
 
 
-def _check(old: Snapshot, new: Snapshot, renames: Renames) -> None:
-    for name, became in renames.collections.items():
-        if name not in old.collections or became not in new.collections or became in old.collections:
-            raise MigrationError(
-                f"{name} was not renamed to {became}: "
-                + ("the models had no such collection." if name not in old.collections else "that is no new one."),
-                hint="Name them as in --rename Old=New.",
-            )
-    back = {became: name for name, became in renames.collections.items()}
-    for (collection, path), became in renames.fields.items():
-        was = old.collections.get(back.get(collection, collection))
-        now = new.collections.get(collection)
-        if was is None or now is None or _at(was.schema, path) is None or _at(now.schema, became) is None:
-            raise MigrationError(
-                f"{collection}.{path} was not renamed to {became}: one of them is no field of it.",
-                hint="Use stored names and whole paths, as in --rename Post.meta.seo=meta.seoTitle.",
-                collection=collection,
-            )
-
-
 def _of_collection(
     name: str, was: CollectionSnapshot | None, new: Snapshot, renames: Renames
 ) -> Iterator[SchemaChange]:
@@ -170,10 +139,12 @@ def _of_collection(
 
 def _fields(name: str, was: CollectionSnapshot, now: CollectionSnapshot, renames: Renames) -> Iterator[SchemaChange]:
     old_schema = was.schema
-    for (collection, path), became in renames.fields.items():
-        if collection == name:
-            yield SchemaChange(Kind.FIELD_RENAMED, name, path, old=path, new=became)
-            old_schema = _moved(old_schema, path, became)
+    for path, became in renames.ordered(name):
+        yield SchemaChange(Kind.FIELD_RENAMED, name, path, old=path, new=became)
+        old_schema = moved(old_schema, path, became)
+    rules = tightened(old_schema, now.schema)
+    if rules:
+        yield SchemaChange(Kind.TIGHTENED, name, new=rules)
     yield from _inside(name, "", old_schema, now.schema, now.fields, renames)
 
 
@@ -187,12 +158,12 @@ def _inside(
         return  # of free form on either side: there is nothing to be said about what is inside
     for field_name in after:
         path = prefix + field_name
-        default = fields[field_name].default if not prefix and field_name in fields else ()
+        default = fields[path].default if path in fields else ()
         must = field_name in required
         if field_name not in before:
             yield SchemaChange(Kind.FIELD_ADDED, name, path, new=after[field_name], required=must, default=default)
             continue
-        yield from _field(name, path, before[field_name], after[field_name], renames)
+        yield from _field(name, path, before[field_name], after[field_name], fields, renames)
         stricter = _nullable(before[field_name]) and not _nullable(after[field_name])
         if stricter or (must and field_name not in required_before):
             yield SchemaChange(Kind.REQUIRED, name, path, new=after[field_name], required=True, default=default)
@@ -201,27 +172,33 @@ def _inside(
             yield SchemaChange(Kind.FIELD_REMOVED, name, prefix + field_name, old=before[field_name])
 
 
-def _field(name: str, path: str, old: Schema, new: Schema, renames: Renames) -> Iterator[SchemaChange]:
+def _field(
+    name: str, path: str, old: Schema, new: Schema, fields: Mapping[str, FieldSnapshot], renames: Renames
+) -> Iterator[SchemaChange]:
     old_type, new_type = type_of(old), type_of(new)
-    if old_type == new_type == "array":
-        yield from _field(name, path, old.get("items") or {}, new.get("items") or {}, renames)
-        return
-    if old_type == new_type == "object":
-        yield from _inside(name, f"{path}.", old, new, {}, renames)
-        return
     if old_type != new_type and not _widened(old, new):
         yield SchemaChange(Kind.TYPE_CHANGED, name, path, old=old, new=new)
         return
-    yield from _values(name, path, old, new, renames)
+    rules = tightened(old, new)
+    if rules:
+        yield SchemaChange(Kind.TIGHTENED, name, path, old=old, new=rules)
+    if old_type == new_type == "array":
+        yield from _field(name, path, old.get("items") or {}, new.get("items") or {}, fields, renames)
+    elif old_type == new_type == "object":
+        yield from _inside(name, f"{path}.", old, new, fields, renames)
+    else:
+        yield from _values(name, path, old, new, renames)
 
 
 def _values(name: str, path: str, old: Schema, new: Schema, renames: Renames) -> Iterator[SchemaChange]:
     if "enum" not in new:
         return
     renamed = dict(renames.values.get((name, path), {}))
-    gone = [each for each in old.get("enum", ()) if each is not None and each not in new["enum"]]
+    before = [each for each in old.get("enum", ()) if each is not None]
+    gone = [each for each in before if each not in new["enum"]]
+    lasting = tuple(each for each in before if each in new["enum"])
     if gone or renamed:
-        yield SchemaChange(Kind.VALUES_CHANGED, name, path, old=gone, new=renamed)
+        yield SchemaChange(Kind.VALUES_CHANGED, name, path, old=gone, new=renamed, lasting=lasting)
 
 
 def _widened(old: Schema, new: Schema) -> bool:
@@ -231,54 +208,6 @@ def _widened(old: Schema, new: Schema) -> bool:
     if "anyOf" in old or "bsonType" not in old or "bsonType" not in new:
         return False
     return set(_types(old)) <= set(_types(new)) | {"null"} and not ("multipleOf" in new and "multipleOf" not in old)
-
-
-def _moved(schema: Schema, path: str, became: str) -> Schema:
-    held = _at(schema, path)
-    was_required = path.split(".")[-1] in _holder(schema, path).get("required", ())
-    return _with(_without(schema, path), became, held or {}, required=was_required)
-
-
-def _holder(schema: Schema, path: str) -> Schema:
-    for part in path.split(".")[:-1]:
-        schema = _entered(schema.get("properties", {}).get(part, {}))
-    return _entered(schema)
-
-
-def _entered(schema: Schema) -> Schema:
-    return (
-        schema.get("items", {}) if "properties" not in schema and isinstance(schema.get("items"), Mapping) else schema
-    )
-
-
-def _at(schema: Schema, path: str) -> Schema | None:
-    found: Schema | None = _holder(schema, path).get("properties", {}).get(path.split(".")[-1])
-    return found
-
-
-def _without(schema: Schema, path: str) -> Schema:
-    return _changed(schema, path.split("."), None, required=False)
-
-
-def _with(schema: Schema, path: str, held: Schema, *, required: bool) -> Schema:
-    return _changed(schema, path.split("."), held, required=required)
-
-
-def _changed(schema: Schema, parts: Sequence[str], held: Schema | None, *, required: bool) -> Schema:
-    if "properties" not in schema and isinstance(schema.get("items"), Mapping):
-        return {**schema, "items": _changed(schema["items"], parts, held, required=required)}
-    properties = dict(schema.get("properties", {}))
-    names = [each for each in schema.get("required", ()) if each != parts[0]]
-    if len(parts) > 1:
-        inner = properties.get(parts[0], {"bsonType": "object", "properties": {}})
-        properties[parts[0]] = _changed(inner, parts[1:], held, required=required)
-        names = list(schema.get("required", ()))
-    elif held is None:
-        properties.pop(parts[0], None)
-    else:
-        properties[parts[0]] = held
-        names += [parts[0]] if required else []
-    return {**schema, "properties": properties, "required": names}
 
 
 def _nullable(schema: Schema) -> bool:

@@ -430,3 +430,37 @@ async def test_progress_and_throttle(database: Database, runner: MigrationRunner
 async def test_a_directory_that_is_not_there(database: Database, tmp_path: Path) -> None:
     with pytest.raises(MigrationError, match="there is no directory"):
         await MigrationRunner(database, tmp_path / "nowhere").status()
+
+
+async def test_a_collection_renamed_by_a_process_that_died_keeps_its_validator(
+    database: Database, runner: MigrationRunner, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = {"$jsonSchema": {"title": "Old", "required": ["n"]}}
+    await database.create_collection("Old", validator=rules, validationLevel="moderate")
+    write(1, up='await m.rename_collection("Old", "New")')
+
+    async def dies(*_: Any) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("docstore.schema.migrations.structure_helpers._MovedRules.completed", dies)
+        with pytest.raises(MigrationFailed):
+            await runner.up()
+    await runner.up()
+    (found,) = await (await database.list_collections(filter={"name": "New"})).to_list()
+    assert found["options"]["validator"] == rules
+    assert found["options"]["validationLevel"] == "moderate"
+
+
+async def test_documents_in_the_way_of_a_unique_index_are_named_by_the_plan(
+    database: Database, runner: MigrationRunner, write: Write
+) -> None:
+    await database["Post"].insert_many([{"_id": 1, "n": 5}, {"_id": 2, "n": 5}, {"_id": 3, "n": 6}])
+    write(1, up='await m.create_index("Post", [("n", 1)], name="uq_n", unique=True)')
+    (planned,) = await runner.plan_up()
+    assert planned.steps[0].detail == "on n 1; cannot be built, documents share the values: 1, 2"
+    with pytest.raises(UniqueViolation, match="run `docstore migrate up` again"):
+        await runner.up()
+    await database["Post"].delete_one({"_id": 2})
+    await runner.up()
+    assert "uq_n" in await database["Post"].index_information()

@@ -126,6 +126,11 @@ def _multiple(value: Any, schema: Schema) -> bool:
     return bool(math.isfinite(number) and number % schema["multipleOf"] == 0)
 
 
+def rule_told(keyword: str, schema: Schema) -> str:
+    """What a keyword of a schema asks for, in words; not of types, enumerations or fields."""
+    return _KEYWORDS[keyword][2](schema)
+
+
 @lru_cache(maxsize=1024)
 def compiled(pattern: str) -> re.Pattern[str]:
     """A pattern, compiled once."""

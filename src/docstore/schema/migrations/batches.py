@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 from bson import encode
 from pymongo import UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from docstore.documents import current_transaction
@@ -325,15 +326,13 @@ class BatchRun:
 
 
 async def refused_values(
-    database: AsyncDatabase[dict[str, Any]], step: DocumentStep, *, session: Any = None
+    collection: AsyncCollection[dict[str, Any]], step: DocumentStep, *, session: Any = None
 ) -> Problems:
-    """The documents whose values a step cannot convert, found by reading alone."""
+    """The documents of a collection whose values a step cannot convert, found by reading alone."""
     problems = Problems()
     if step.change is None:
         return problems
-    cursor = database[step.collection].find(
-        dict(step.where), dict.fromkeys(step.fields, 1) or None, session=session, batch_size=1000
-    )
+    cursor = collection.find(dict(step.where), dict.fromkeys(step.fields, 1) or None, session=session, batch_size=1000)
     async for document in cursor:
         try:
             step.change(document)

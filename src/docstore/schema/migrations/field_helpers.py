@@ -223,7 +223,7 @@ class FieldHelpers:
             field: dotted path, through lists too; of a list each element.
             values: new value by old one. Several may become one: which they were is kept.
             keep: whether every changed value is kept, not only what the other way round cannot lead back to; then the
-                way back is `undo_rename_value`.
+                way back is `undo_rename_value`. For values that become one that was there before.
         """
         pairs = ", ".join(f"{old} -> {new}" for old, new in values.items())
         turned = ", ".join(f"{new} -> {old}" for old, new in values.items())
@@ -238,11 +238,13 @@ class FieldHelpers:
             backward=_replacing(field, backwards),
             keep="changed" if keep else "inexact",
         )
-        await self._invertible(step, f"values {field}", f"rename_value {collection}.{field}: {turned}")
+        key = f"kept values {field}" if keep else f"values {field}"
+        await self._invertible(step, key, f"rename_value {collection}.{field}: {turned}")
 
     async def undo_rename_value(self, collection: str, field: str) -> None:
-        """Take back every `rename_value` of this field: each document that was changed gets its value back."""
-        await self._undo_all(f"undo_rename_value {collection}.{field}", f"values {field}", collection)
+        """Take back every `rename_value` of this field with keep=True: each document that was changed gets its value
+        back, and no other."""
+        await self._undo_all(f"undo_rename_value {collection}.{field}", f"kept values {field}", collection)
 
     async def undo_convert_type(self, collection: str, field: str) -> None:
         """Take back `convert_type` of this field: each document that was changed gets its value back."""
@@ -385,9 +387,7 @@ class FieldHelpers:
         begun = self._steps.begun_label
         if begun is not None:
             return begun.endswith(_BY_SERVER)
-        found = self._steps.database[collection].find_one(
-            {new: {"$exists": True}}, {"_id": 1}, session=current_session()
-        )
+        found = self._steps.stored(collection).find_one({new: {"$exists": True}}, {"_id": 1}, session=current_session())
         return await found is None
 
 

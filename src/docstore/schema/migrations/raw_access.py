@@ -142,7 +142,7 @@ class MigrationDatabase:
     steps: StepRunner
 
     def __getitem__(self, name: str) -> MigrationCollection:
-        return MigrationCollection(self.raw[name], self.steps)
+        return MigrationCollection(self.steps.stored(name), self.steps)
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from docstore.clients.leases import LeaseState, MongoLease
+from docstore.clients.leases import LEASE_COLLECTION, LeaseState, MongoLease, lease_state
 from docstore.documents import translated
 from docstore.errors import DocstoreError, IrreversibleMigration, MigrationError, MigrationFailed
 from docstore.schema.migrations.context import Migration
@@ -27,6 +27,7 @@ from docstore.schema.migrations.planning import (
     standings,
 )
 from docstore.schema.migrations.steps import MigrationProgress, Pace, PlannedStep, StepRunner, current_session
+from docstore.schema.migrations.structure_helpers import aside_name
 from docstore.schema.migrations.transacting import Transactions, end_session
 
 Database = AsyncDatabase[dict[str, Any]]
@@ -102,6 +103,12 @@ class MigrationRunner:
         """
         with translated("migrations"):
             return standings(find_migrations(self.directory), await Journal(self.database).entries())
+
+    async def at_work(self) -> LeaseState | None:
+        """Who runs migrations here just now; None when nobody does."""
+        with translated("migrations"):
+            state = await lease_state(self.database[LEASE_COLLECTION], LEASE)
+        return state if state is not None and state.held else None
 
     async def plan_up(self, *, to: str | None = None, allow_out_of_order: bool = False) -> list[PlannedMigration]:
         """What `up` would do, found out by reading alone.
@@ -210,7 +217,7 @@ class MigrationRunner:
         """Remove what an applied migration kept for its way back, which is then no longer exact."""
         async with self._lease():
             each = named(await self.status(), wanted)
-            aside = f"_dropped_{each.name[:4]}_"
+            aside = aside_name(each.name, "")
             for name in await self.database.list_collection_names():
                 if name.startswith(aside):
                     await self.database.drop_collection(name)
@@ -258,7 +265,7 @@ class MigrationRunner:
         loaded = self._ready(standing)
         entry = standing.entry
         with translated(loaded.name):
-            steps = await self._dry(loaded, direction)
+            steps = await self._dry(loaded, direction, counting=True)
         resumes = entry is not None and entry.half_way and entry.direction == direction
         return PlannedMigration(
             loaded.name,
@@ -269,8 +276,8 @@ class MigrationRunner:
             tuple(steps.planned),
         )
 
-    async def _dry(self, loaded: LoadedMigration, direction: Direction) -> StepRunner:
-        steps = StepRunner(self.database, loaded.name, direction, journal=None)
+    async def _dry(self, loaded: LoadedMigration, direction: Direction, *, counting: bool = False) -> StepRunner:
+        steps = StepRunner(self.database, loaded.name, direction, journal=None, counting=counting)
         try:
             await getattr(loaded, direction)(Migration(steps, self.action, self.directory))
         except (DocstoreError, asyncio.CancelledError):

@@ -6,8 +6,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from docstore.documents import current_transaction
@@ -63,6 +64,19 @@ class Pace:
     throttle: float | None = None
 
 
+class Moves(Protocol):
+    """Something that a step moves by more than one command: noted before the first, completed after the last, also by
+    the process that goes on when this one was killed between them."""
+
+    async def noted(self) -> Mapping[str, Any]:
+        """What has to be known afterwards."""
+        ...
+
+    async def completed(self, notes: Mapping[str, Any]) -> None:
+        """Bring it to its end; nothing, when it is."""
+        ...
+
+
 @dataclass
 class StepRunner:
     """Runs the steps of one migration in one direction.
@@ -92,7 +106,11 @@ class StepRunner:
     """Raises when this process may no longer write."""
     totals: Mapping[str, int] = field(default_factory=dict)
     """How many documents a dry run has counted just now, by the step's label."""
+    counting: bool = False
+    """In a dry run: whether what takes long to find out is wanted, too."""
     planned: list[PlannedStep] = field(default_factory=list)
+    renamed: dict[str, str] = field(default_factory=dict)
+    """In a dry run: where the documents are of collections that a step before would have renamed, by their new name."""
     structural: bool = False
     """Whether a step so far was none that a transaction can hold."""
     _number: int = 0
@@ -105,6 +123,10 @@ class StepRunner:
     def kept(self, key: str, collection: str, *, bypass: bool = False) -> KeptRows:
         """What is kept for one thing the migration does."""
         return KeptRows(self.database, self.migration, key, collection, bypass=bypass)
+
+    def stored(self, collection: str) -> AsyncCollection[dict[str, Any]]:
+        """A collection, as it is called in the database."""
+        return self.database[self.renamed.get(collection, collection)]
 
     @property
     def begun_label(self) -> str | None:
@@ -221,6 +243,7 @@ class StepRunner:
         needed: Callable[[], Awaitable[bool]],
         inverse: str | None = None,
         detail: str = "",
+        moves: Moves | None = None,
     ) -> None:
         """Change a collection, an index or a validator: what no transaction can hold. Done again, it does no harm.
 
@@ -230,6 +253,7 @@ class StepRunner:
             needed: whether it is not done already.
             inverse: the label of the step that this one takes back.
             detail: for the dry run.
+            moves: what `act` may leave behind on the way.
         """
         if self.skips(inverse):
             return
@@ -250,7 +274,8 @@ class StepRunner:
         if record is None:
             # Told once, at the beginning: afterwards nobody knows whether it was this migration that did it.
             already = not await needed() or (inverse is not None and await self._was_there(inverse))
-            record, to_do = StepRecord(label, done=False, notes={"already": already}), not already
+            held = await moves.noted() if moves is not None else {}
+            record, to_do = StepRecord(label, done=False, notes={"already": already, **held}), not already
             if not already:
                 await self._write(record)
         else:
@@ -260,6 +285,8 @@ class StepRunner:
         self.check()
         if to_do:
             await act()
+        if moves is not None and not already:
+            await moves.completed(record.notes)
         if already and self.direction == "up":
             await self.kept(_as_it_was(label), "").mark()
         await self._finish(record)
@@ -317,8 +344,9 @@ class StepRunner:
         return record
 
     async def _plan_documents(self, step: DocumentStep) -> None:
-        count = await self.database[step.collection].count_documents(dict(step.where))
-        problems = await refused_values(self.database, step) if step.nullify is not None else None
+        there = self.stored(step.collection)
+        count = await there.count_documents(dict(step.where))
+        problems = await refused_values(there, step) if step.nullify is not None else None
         detail = ""
         if problems is not None and problems.count:
             detail = f"{problems.count} cannot be converted ({step.on_error}): {', '.join(problems.ids)}"
@@ -328,7 +356,7 @@ class StepRunner:
         """Find every value that cannot be converted before the first is, so that nothing is left half-way."""
         if step.nullify is None or step.on_error != "stop":
             return
-        problems = await refused_values(self.database, step, session=current_session())
+        problems = await refused_values(self.database[step.collection], step, session=current_session())
         if problems.count:
             raise MigrationFailed(
                 f"{step.label}: {problems.count} documents of {step.collection} hold a value that cannot be converted "

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from bson import json_util
 from pymongo import IndexModel
 from pymongo.errors import OperationFailure
 
-from docstore.errors import MigrationError, ServiceError
-from docstore.schema.indexes.duplicates import expect_unique
+from docstore.errors import MigrationError, ServiceError, UniqueViolation
+from docstore.schema.indexes.duplicates import duplicates, shared
 from docstore.schema.migrations.steps import StepRunner
 from docstore.schema.normal import canonical
 from docstore.schema.snapshot import read_snapshot
@@ -46,7 +48,11 @@ class StructureHelpers:
                 await self._rename(self._aside(name), name)
 
         await self._steps.structure(
-            f"create_collection {name}", act, needed=lambda: self._missing(name), inverse=f"drop_collection {name}"
+            f"create_collection {name}",
+            act,
+            needed=lambda: self._missing(name),
+            inverse=f"drop_collection {name}",
+            moves=_MovedRules(self._steps, self._aside(name), name),
         )
 
     async def drop_collection(self, name: str, *, keep: bool = True) -> None:
@@ -75,6 +81,7 @@ class StructureHelpers:
             needed=needed,
             inverse=f"create_collection {name}",
             detail=f"put aside as {aside}" if keep else "for good",
+            moves=_MovedRules(self._steps, name, aside),
         )
 
     async def restore_collection(self, name: str) -> None:
@@ -88,7 +95,11 @@ class StructureHelpers:
                 await self._rename(aside, name)
 
         await self._steps.structure(
-            f"restore_collection {name}", act, needed=lambda: self._missing(name), inverse=f"drop_collection {name}"
+            f"restore_collection {name}",
+            act,
+            needed=lambda: self._missing(name),
+            inverse=f"drop_collection {name}",
+            moves=_MovedRules(self._steps, aside, name),
         )
 
     async def rename_collection(self, old: str, new: str) -> None:
@@ -109,8 +120,14 @@ class StructureHelpers:
             return True
 
         await self._steps.structure(
-            f"rename_collection {old} -> {new}", act, needed=needed, inverse=f"rename_collection {new} -> {old}"
+            f"rename_collection {old} -> {new}",
+            act,
+            needed=needed,
+            inverse=f"rename_collection {new} -> {old}",
+            moves=_MovedRules(self._steps, old, new),
         )
+        if self._steps.dry and not await self._missing(old):
+            self._steps.renamed[new] = self._steps.stored(old).name
 
     async def create_index(self, collection: str, keys: Keys, *, name: str, **options: Any) -> None:
         """Build an index, unless there is one that does the same. The way back is `drop_index`.
@@ -134,13 +151,17 @@ class StructureHelpers:
         async def needed() -> bool:
             return not any(each.does_the_same(wanted) for each in await self._indexes(collection))
 
-        fields = ", ".join(f"{field} {way}" for field, way in pairs)
+        detail = f"on {', '.join(f'{field} {way}' for field, way in pairs)}"
+        if options.get("unique") and self._steps.counting and not self._changes(collection):
+            groups = await duplicates(self._steps.stored(collection), wanted)
+            told = "; ".join(", ".join(group) for group in groups)
+            detail += f"; cannot be built, documents share the values: {told}" if groups else ""
         await self._steps.structure(
             f"create_index {collection} {name}",
             act,
             needed=needed,
             inverse=f"drop_index {collection} {name}",
-            detail=f"on {fields}",
+            detail=detail,
         )
 
     async def drop_index(self, collection: str, name: str) -> None:
@@ -192,7 +213,20 @@ class StructureHelpers:
                 return bool(held.get("validator")) and not rules
             return any(canonical(held.get(name)) != canonical(each) for name, each in wanted.items())
 
-        await self._steps.structure(f"set_validator {collection}", act, needed=needed, detail=f"action: {chosen}")
+        unfit = await self._unfit(collection, rules) if self._steps.counting and chosen != "off" else 0
+        told = f"; documents that do not fit: {unfit:,}, see docstore schema check {collection}" if unfit else ""
+        detail = f"action: {chosen}{told}"
+        await self._steps.structure(f"set_validator {collection}", act, needed=needed, detail=detail)
+
+    async def _unfit(self, collection: str, rules: Mapping[str, Any]) -> int:
+        """How many documents a validator is broken by, where no step before it will have changed them."""
+        if not rules or self._changes(collection):
+            return 0
+        return await self._steps.stored(collection).count_documents({"$nor": [dict(rules)]})
+
+    def _changes(self, collection: str) -> bool:
+        """Whether a planned step changes documents, so that how they are says nothing of how they will be."""
+        return any(step.collection == collection and step.documents for step in self._steps.planned)
 
     def _rules(self, collection: str, validator: Mapping[str, Any] | str | None) -> dict[str, Any]:
         if not isinstance(validator, str):
@@ -206,6 +240,10 @@ class StructureHelpers:
             )
         return dict(held.validator)
 
+    @property
+    def _again(self) -> str:
+        return f"docstore migrate {self._steps.direction}"
+
     async def _build(self, collection: str, wanted: IndexSpec, options: Mapping[str, Any]) -> None:
         documents = self._steps.database[collection]
         for held in await self._indexes(collection):
@@ -216,7 +254,11 @@ class StructureHelpers:
                     collection=collection,
                 )
         if options.get("unique"):
-            await expect_unique(documents, wanted)
+            groups = await duplicates(documents, wanted)
+            if groups:
+                told = shared(collection, wanted, groups)
+                hint = f"Keep one of each group, delete the others, and run `{self._again}` again."
+                raise UniqueViolation(told.message, hint=hint, collection=collection, field=told.field)
         try:
             await documents.create_indexes([IndexModel(list(wanted.keys), **options)])
         except OperationFailure as error:
@@ -228,31 +270,21 @@ class StructureHelpers:
 
     async def _indexes(self, collection: str) -> tuple[IndexSpec, ...]:
         try:
-            return reported_specs(await (await self._steps.database[collection].list_indexes()).to_list())
+            return reported_specs(await (await self._steps.stored(collection).list_indexes()).to_list())
         except OperationFailure as error:
             if error.code != _NOT_FOUND:
                 raise
             return ()
 
     async def _missing(self, name: str) -> bool:
-        return name not in await self._steps.database.list_collection_names(filter={"name": name})
+        there = self._steps.stored(name).name
+        return there not in await self._steps.database.list_collection_names(filter={"name": there})
 
     async def _options(self, name: str) -> dict[str, Any]:
-        found = await (await self._steps.database.list_collections(filter={"name": name})).to_list()
-        return dict(found[0].get("options", {})) if found else {}
-
-    async def _validator(self, name: str) -> dict[str, Any]:
-        return dict((await self._options(name)).get("validator", {}))
+        return await options_of(self._steps, name)
 
     async def _rename(self, old: str, new: str) -> None:
-        options = await self._options(old)
         await self._steps.database[old].rename(new)
-        rules = {
-            name: options[name] for name in ("validator", "validationLevel", "validationAction") if name in options
-        }
-        # Not every server takes the validator along.
-        if rules.get("validator") and not await self._validator(new):
-            await self._steps.database.command("collMod", new, **rules)
 
     async def _make_room(self, old: str, new: str) -> None:
         """Drop an empty collection in the way, as one that was made for its indexes or that a reader left."""
@@ -267,4 +299,37 @@ class StructureHelpers:
             await documents.drop()
 
     def _aside(self, name: str) -> str:
-        return f"_dropped_{self._steps.migration[:4]}_{name}"
+        return aside_name(self._steps.migration, name)
+
+
+@dataclass(frozen=True)
+class _MovedRules:
+    """The validator of a collection that gets another name: not every server takes it along."""
+
+    steps: StepRunner
+    old: str
+    new: str
+
+    async def noted(self) -> Mapping[str, Any]:
+        options = await options_of(self.steps, self.old)
+        rules = {
+            name: options[name] for name in ("validator", "validationLevel", "validationAction") if name in options
+        }
+        return {"rules": json_util.dumps(rules)} if rules.get("validator") else {}
+
+    async def completed(self, notes: Mapping[str, Any]) -> None:
+        names = await self.steps.database.list_collection_names(filter={"name": self.new})
+        if "rules" in notes and names and not (await options_of(self.steps, self.new)).get("validator"):
+            await self.steps.database.command("collMod", self.new, **json_util.loads(notes["rules"]))
+
+
+async def options_of(steps: StepRunner, name: str) -> dict[str, Any]:
+    """The options of a collection; none where there is no such one."""
+    there = steps.stored(name).name
+    found = await (await steps.database.list_collections(filter={"name": there})).to_list()
+    return dict(found[0].get("options", {})) if found else {}
+
+
+def aside_name(migration: str, collection: str) -> str:
+    """What a collection that a migration put aside is called."""
+    return f"_dropped_{migration.partition('_')[0]}_{collection}"
