@@ -270,6 +270,58 @@ async def test_a_partition_that_is_taken_away_is_committed_and_forgotten(consume
     await running
 
 
+async def test_what_is_fetched_of_a_partition_that_is_leaving_is_for_its_next_owner(consumer: QueueConsumer) -> None:
+    consumer.put(b"0")
+    entered, gate = asyncio.Event(), asyncio.Event()
+
+    class Slow(Recorder):
+        async def handle(self, message: Message) -> None:
+            entered.set()
+            await gate.wait()
+            await super().handle(message)
+
+    worker, stop = Slow(), asyncio.Event()
+    runner = ConsumerRunner(worker)
+    running = asyncio.create_task(runner.run(consumer, stop))
+    await entered.wait()
+    moving = asyncio.create_task(runner.on_partitions_revoked(["p0"]))
+    await asyncio.sleep(0)
+    consumer.put(b"1", b"2")  # the broker still gives them to this member
+    consumer.put(b"else", partition="p1")
+    while consumer.queues["p0"]:
+        await asyncio.sleep(0.01)
+    gate.set()
+    await moving
+    await runner.on_partitions_assigned(["p0"])
+    consumer.put(b"again")
+    async with asyncio.timeout(10):
+        while b"again" not in worker.handled:
+            await asyncio.sleep(0.01)
+    stop.set()
+    await running
+    assert sorted(worker.handled) == [b"0", b"again", b"else"]
+
+
+async def test_what_waits_to_be_tried_again_does_not_stay_when_its_partition_goes(
+    consumer: QueueConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("docstore.workers.consuming.runner.REVOKE_SECONDS", 0.05)
+    consumer.put(b"0")
+    worker, stop = Recorder(lambda value: ServerUnavailable("away")), asyncio.Event()
+    runner = ConsumerRunner(worker)
+    running = asyncio.create_task(runner.run(consumer, stop))
+    async with asyncio.timeout(10):
+        while not worker.tries:
+            await asyncio.sleep(0.01)
+        await runner.on_partitions_revoked(["p0"])
+    tries = worker.tries
+    await asyncio.sleep(0.1)
+    assert (worker.tries, runner.health().waiting) == (tries, 0)
+    stop.set()
+    await running
+    assert consumer.committed == {}
+
+
 async def test_what_is_at_work_is_finished_before_the_end_and_no_more_begun(consumer: QueueConsumer) -> None:
     consumer.put(b"0", b"1", b"2")
     entered = asyncio.Event()

@@ -52,17 +52,16 @@ class Lanes(Generic[Item]):
     async def end(self, seconds: float) -> None:
         """Begin nothing more, and wait for what has begun; what is not done in time is cancelled."""
         self._ended = True
-        await self.settle(seconds)
-        left = list(self._tasks.values())
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await self.leave(seconds)
 
-    async def settle(self, seconds: float, of: Callable[[Hashable], bool] = lambda lane: True) -> None:
-        """Wait until the lanes have nothing at work, for so long at most."""
+    async def leave(self, seconds: float, of: Callable[[Hashable], bool] = lambda lane: True) -> None:
+        """Wait for what has begun in these lanes; what is not done in time is cancelled."""
         running = [task for lane, task in self._tasks.items() if of(lane)]
         if running:
-            await asyncio.wait(running, timeout=seconds)
+            _, left = await asyncio.wait(running, timeout=seconds)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     async def _run(self, lane: Hashable) -> None:
         queue = self._queues[lane]

@@ -70,6 +70,7 @@ class ConsumerRunner:
         self._metrics = metrics or NoMetrics()
         self._offsets: dict[Any, PartitionOffsets] = {}
         self._paused: set[Any] = set()
+        self._leaving: set[Any] = set()
         self._consumer: Consumer | None = None
         self._polled_at = time.monotonic()
         self._commit_at = 0.0
@@ -101,7 +102,8 @@ class ConsumerRunner:
                 fetched = await consumer.getmany(timeout_ms=poll_ms, max_records=max_records)
                 self._polled_at = time.monotonic()
                 for partition, records in fetched.items():
-                    self._take(partition, records)
+                    if partition not in self._leaving:
+                        self._take(partition, records)
                 self._regulate()
                 await self._commit_now_and_then()
         finally:
@@ -116,12 +118,15 @@ class ConsumerRunner:
         for partition in assigned:
             self._offsets.pop(partition, None)
             self._paused.discard(partition)
+            self._leaving.discard(partition)
 
     async def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
         """The broker takes partitions away: finish what is at work, commit, and forget the rest."""
         gone = set(revoked)
+        # The loop goes on fetching meanwhile; what it gets of these partitions is for their next owner to begin with.
+        self._leaving |= gone
         self._lanes.forget(lambda item: item.partition in gone)
-        await self._lanes.settle(REVOKE_SECONDS, of=lambda lane: isinstance(lane, tuple) and lane[0] in gone)
+        await self._lanes.leave(REVOKE_SECONDS, of=lambda lane: isinstance(lane, tuple) and lane[0] in gone)
         await self._commit(gone)
         for partition in gone:
             self._offsets.pop(partition, None)
