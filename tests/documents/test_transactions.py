@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from docstore.documents import (
     Document,
@@ -18,7 +18,7 @@ from docstore.documents import (
     unique,
 )
 from docstore.documents.transactions import ambient_session, open_transaction, use_client
-from docstore.errors import DocstoreError, NotBound, RefusedOperation, UniqueViolation
+from docstore.errors import NotBound, RefusedOperation, UniqueViolation
 
 
 class Ledger(Document):
@@ -473,13 +473,57 @@ async def test_a_unique_violation_inside_ends_the_block_as_such(raw: Any) -> Non
     assert await raw.count_documents({}) == 1
 
 
-async def test_after_a_swallowed_error_the_block_does_not_pretend_to_commit(raw: Any) -> None:
-    """A duplicate key aborts the server's transaction: going on must not look like success."""
-    await Ledger(slug="a").insert()
-    with pytest.raises((PyMongoError, DocstoreError)):  # noqa: PT012 - the block is what is tested
+async def swallowed_by_a_document() -> None:
+    with contextlib.suppress(UniqueViolation):
+        await Ledger(slug="a").insert()
+
+
+async def swallowed_by_many() -> None:
+    with contextlib.suppress(UniqueViolation):
+        await Ledger.insert_many([Ledger(slug="c"), Ledger(slug="a")])
+
+
+async def swallowed_round_a_block() -> None:
+    with contextlib.suppress(UniqueViolation):
         async with transaction():
-            await Ledger(slug="b").insert()
-            with contextlib.suppress(UniqueViolation):
-                await Ledger(slug="a").insert()
-            await Ledger(slug="c").insert()
+            await Ledger(slug="a").insert()
+
+
+async def swallowed_of_the_collection() -> None:
+    with contextlib.suppress(PyMongoError):
+        await Ledger.get_pymongo_collection().insert_one({"slug": "a"})
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+@pytest.mark.parametrize(
+    "swallow",
+    [swallowed_by_a_document, swallowed_by_many, swallowed_round_a_block, swallowed_of_the_collection],
+)
+async def test_a_swallowed_refusal_is_what_the_transaction_ends_in(raw: Any, swallow: Any, goes_on: bool) -> None:
+    """The server has ended it: going on must neither look like success nor be tried until time is up."""
+    await Ledger(slug="a").insert()
+    attempts = 0
+
+    async def work() -> None:
+        nonlocal attempts
+        attempts += 1
+        await Ledger(slug="b").insert()
+        await swallow()
+        if goes_on:
+            await Ledger(slug="d").insert()
+
+    with pytest.raises((UniqueViolation, DuplicateKeyError)) as refused:
+        await run_in_transaction(work)
+    assert attempts == 1
+    assert await raw.count_documents({}) == 1
+    if swallow is not swallowed_by_many:  # its own block had written, and took the whole with it
+        assert "outside the block" in refused.value.__notes__[0]
+
+
+async def test_a_refusal_does_not_hide_what_else_went_wrong(raw: Any) -> None:
+    await Ledger(slug="a").insert()
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the block is what is tested
+        async with transaction():
+            await swallowed_by_a_document()
+            raise ZeroDivisionError
     assert await raw.count_documents({}) == 1

@@ -26,6 +26,7 @@ from docstore.documents.known_to_others import (
     TakenValue,
     TakenValues,
 )
+from docstore.documents.running import note_refusal
 from docstore.errors import (
     DocstoreError,
     RequiredViolation,
@@ -72,6 +73,7 @@ class translated:  # noqa: N801 - reads as a word of the language: with translat
         if error is None or isinstance(error, DocstoreError):
             return
         told = told_of(error, self._collection)
+        note_refusal(error, told or error)
         if told is not None:
             raise told from error
 

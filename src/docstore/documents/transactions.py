@@ -9,8 +9,6 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -22,118 +20,56 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from docstore.documents.driver_errors import translated
+from docstore.documents.running import (
+    AfterCommit,
+    Session,
+    Transaction,
+    ambient,
+    ambient_session,
+    current_transaction,
+    is_transient,
+    joinable,
+    note_refusal,
+    note_write,
+)
 from docstore.errors import DocstoreError, NotBound, RefusedOperation, ServiceError
+
+__all__ = [
+    "RETRY_SECONDS",
+    "AfterCommit",
+    "Client",
+    "Session",
+    "Transaction",
+    "ambient_session",
+    "current_transaction",
+    "note_write",
+    "open_transaction",
+    "run_in_transaction",
+    "transaction",
+    "transactional",
+    "use_client",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Client = AsyncMongoClient[dict[str, Any]]
-Session = AsyncClientSession | None
-AfterCommit = Callable[[], Awaitable[None]]
 
 RETRY_SECONDS: Final = 30.0
 """How long transient conflicts are retried before the last one is raised."""
 
 _NO_TRANSACTIONS: Final = 20
+_NO_SUCH_TRANSACTION: Final = 251
 _COMMIT_ATTEMPTS: Final = 5
 
 _log = logging.getLogger("docstore.transactions")
 
 
-@dataclass
-class Transaction:
-    """A running transaction.
-
-    Args:
-        session: its driver session.
-        owned: docstore began it, and commits it.
-        committed: it is certain.
-        fenced: the rows of the reference fence it holds.
-        present: referenced documents, by collection and id, that it has seen and that none but itself can delete.
-        writes: how many writes through the guard it holds.
-        ended: it has committed, or not; a task that was started inside and is still running cannot use it.
-    """
-
-    session: AsyncClientSession
-    owned: bool = True
-    committed: bool = False
-    fenced: set[str] = field(default_factory=set)
-    present: set[tuple[str, Any]] = field(default_factory=set)
-    writes: int = 0
-    ended: bool = False
-    _doom: BaseException | None = None
-    _after_commit: list[AfterCommit] = field(default_factory=list)
-    _on_abort: list[Callable[[], None]] = field(default_factory=list)
-
-    def after_commit(self, hook: AfterCommit) -> None:
-        """Call `hook` once the transaction has committed; never when it aborts.
-
-        Hooks are called in the order given, all of them even where one fails; the first error is raised at the end.
-
-        Raises:
-            RefusedOperation: the transaction was begun on a driver session by somebody who will commit it unseen.
-        """
-        if not self.owned:
-            raise RefusedOperation(
-                "after_commit() needs a transaction that docstore commits; this one was begun on a driver session.",
-                hint="Open it with: async with transaction(): ...",
-            )
-        self._after_commit.append(hook)
-
-    def on_abort(self, undo: Callable[[], None]) -> None:
-        """Call `undo` when the transaction aborts, the last one given first: memory follows the database."""
-        self._on_abort.append(undo)
-
-    def doom(self, error: BaseException) -> None:
-        """Let the transaction end in `error` instead of a commit: a write in it stands that must not."""
-        self._doom = self._doom or error
-
-    def _undo(self) -> None:
-        for undo in reversed(self._on_abort):
-            undo()
-
-
-_current: ContextVar[Transaction | None] = ContextVar("docstore_transaction", default=None)
 _default_client: list[Client] = []
 
 
 def use_client(client: Client | None) -> None:
     """Make `client` the one that `transaction()` opens its sessions on; None forgets it."""
     _default_client[:] = [client] if client is not None else []
-
-
-def current_transaction() -> Transaction | None:
-    """The transaction this task is in, or None."""
-    running = _current.get()
-    return None if running is None or running.ended else running
-
-
-def _joinable() -> Transaction | None:
-    running = _current.get()
-    if running is not None and running.ended:
-        raise RefusedOperation(
-            "this task was started inside a transaction that has ended meanwhile.",
-            hint="Await it inside the block, or start it from a hook: running.after_commit(...).",
-        )
-    return running
-
-
-def note_write() -> None:
-    """Count a write that was made in the ambient transaction."""
-    running = _current.get()
-    if running is not None:
-        running.writes += 1
-
-
-def ambient_session(session: AsyncClientSession | None = None) -> AsyncClientSession | None:
-    """The session a call uses: the one given, else that of the ambient transaction, else None.
-
-    Raises:
-        RefusedOperation: this task was started inside a transaction that has ended.
-    """
-    if session is not None:
-        return session
-    running = _joinable()
-    return running.session if running else None
 
 
 @asynccontextmanager
@@ -151,7 +87,7 @@ async def transaction() -> AsyncIterator[Transaction]:
         NotBound: no Store is open.
         ServiceError: the server has no transactions.
     """
-    joined = _joinable()
+    joined = joinable()
     if joined is not None:
         with _all_or_nothing(joined):
             yield joined
@@ -165,7 +101,7 @@ async def transaction() -> AsyncIterator[Transaction]:
 @asynccontextmanager
 async def open_transaction(client: Client, session: AsyncClientSession | None = None) -> AsyncIterator[Transaction]:
     """Join the ambient transaction, or `session`'s, or open a new one on `client`."""
-    joined = _joinable() if session is None else _current.get()
+    joined = joinable() if session is None else ambient.get()
     if joined is not None and session in (None, joined.session):
         yield joined
         return
@@ -189,7 +125,7 @@ async def run_in_transaction(work: Callable[[], Awaitable[R]], *, client: Client
     Returns:
         What `work` returned in the attempt that committed.
     """
-    joined = _joinable()
+    joined = joinable()
     if joined is not None:
         with _all_or_nothing(joined):
             return await work()
@@ -227,6 +163,7 @@ def _all_or_nothing(joined: Transaction) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        note_refusal(error, error)
         if joined.writes > before:
             joined.doom(error)
         raise
@@ -236,13 +173,13 @@ def _all_or_nothing(joined: Transaction) -> Iterator[None]:
 async def _on_session(session: AsyncClientSession) -> AsyncIterator[Transaction]:
     running = Transaction(session, owned=not _is_open(session))
     if _is_open(session):  # somebody else's: they commit it
-        token = _current.set(running)
+        token = ambient.set(running)
         try:
             yield running
         finally:
             running.ended = True
-            _current.reset(token)
-            if running._doom is not None and _is_open(session):
+            ambient.reset(token)
+            if running.doomed_by is not None and _is_open(session):
                 await asyncio.shield(session.abort_transaction())
         return
     await session.start_transaction(
@@ -250,26 +187,28 @@ async def _on_session(session: AsyncClientSession) -> AsyncIterator[Transaction]
         write_concern=WriteConcern("majority", j=True),
         read_preference=ReadPreference.PRIMARY,
     )
-    token = _current.set(running)
+    token = ambient.set(running)
     try:
         yield running
-        _raise_doom(running._doom)
+        _raise_doom(running.doomed_by)
     except BaseException as error:
         if _is_open(session):
             await asyncio.shield(session.abort_transaction())
-        running._undo()
+        running.undo()
         _explain(error)
+        _raise_refusal(running, error)
         raise
     finally:
         running.ended = True
-        _current.reset(token)
+        ambient.reset(token)
     try:
         await _commit(session)
-    except BaseException:
-        running._undo()
+    except BaseException as error:
+        running.undo()
+        _raise_refusal(running, error)
         raise
     running.committed = True
-    await _follow(running._after_commit)
+    await _follow(running.hooks)
 
 
 def _raise_doom(doom: BaseException | None) -> None:
@@ -280,6 +219,19 @@ def _raise_doom(doom: BaseException | None) -> None:
             "the transaction cannot commit: a part of it was cancelled when it had written something.",
             hint="Put the time limit round the whole block.",
         ) from doom
+
+
+def _raise_refusal(running: Transaction, error: BaseException) -> None:
+    """Where the transaction was gone because of an error that was caught in it, raise that one."""
+    if running.refused is None or not any(
+        isinstance(each, OperationFailure) and each.code == _NO_SUCH_TRANSACTION for each in _causes(error)
+    ):
+        return
+    running.refused.add_note(
+        "It was caught inside the transaction, which the server had ended with it. Catch it outside the block, or look "
+        "before you write."
+    )
+    raise running.refused
 
 
 async def _follow(hooks: Sequence[AfterCommit]) -> None:
@@ -296,14 +248,17 @@ async def _follow(hooks: Sequence[AfterCommit]) -> None:
         raise failed
 
 
-def _is_transient(error: BaseException | None) -> bool:
+def _is_transient(error: BaseException) -> bool:
+    causes = list(_causes(error))
+    if any(isinstance(each, ServerSelectionTimeoutError) for each in causes):
+        return False  # labelled too, but the driver has looked for a server as long as it was told to
+    return any(isinstance(each, PyMongoError) and is_transient(each) for each in causes)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        if isinstance(error, ServerSelectionTimeoutError):
-            return False  # labelled too, but the driver has looked for a server as long as it was told to
-        if isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError"):
-            return True
+        yield error
         error = error.__cause__
-    return False
 
 
 def _is_open(session: AsyncClientSession) -> bool:
