@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from docstore.clients import SearchIndex
@@ -13,9 +14,11 @@ from docstore.settings import Settings
 
 
 @asynccontextmanager
-async def own_engine(limits: Limits | None = None, **fields: Any) -> AsyncIterator[tuple[LocalAlgolia, AlgoliaIndex]]:
+async def own_engine(
+    limits: Limits | None = None, *, state: Path | None = None, **fields: Any
+) -> AsyncIterator[tuple[LocalAlgolia, AlgoliaIndex]]:
     """A server that takes faults, and an index on it that gives up soon."""
-    async with LocalAlgolia(allow_faults=True, limits=limits) as server:
+    async with LocalAlgolia(allow_faults=True, limits=limits, state=state) as server:
         given = {
             "algolia_app_id": "docstore-local",
             "algolia_write_api_key": "local-write-key",

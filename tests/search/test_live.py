@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.search.engine import Meddled, own_engine
 
 from docstore.clients import SearchIndex
-from docstore.embedded.algolia import Limits
+from docstore.clients.algolia import close_search_clients, get_write_client
+from docstore.embedded.algolia import Limits, LocalAlgolia
 from docstore.errors import ServerUnavailable
 from docstore.models import Account, Platform, Post
 from docstore.search import (
@@ -21,7 +23,9 @@ from docstore.search import (
     SearchParked,
     SearchWatch,
     apply_changes,
+    full_sync,
     settings_differences,
+    sync_index,
     verify,
 )
 from docstore.search.records import build
@@ -72,8 +76,28 @@ async def test_a_document_that_breaks_its_model_keeps_no_other_from_the_index(st
     other = await Post(title="O", content="…", post_url="o", author_id=post.author_id, status="PUBLISHED").insert()
     await store.database["Post"].update_one({"_id": post.id}, {"$set": {"title": 5}}, bypass_document_validation=True)
     report = await apply_changes(index, [("Post", post.id), ("Post", other.id)])
-    assert report.saved == {"posts": 1}
+    assert (report.saved, report.parked) == ({"posts": 1}, {"posts": 1})
     assert await index.get_object("posts", str(other.id)) is not None
+    (parked,) = await SearchParked.find().to_list()
+    assert (parked.object_id, "title" in parked.reason) == (str(post.id), True)
+    compared = await verify(index, POSTS)
+    assert (compared.ok, compared.parked) == (True, 1)
+    await store.database["Post"].update_one({"_id": post.id}, {"$set": {"title": "Mended"}})
+    assert (await sync_index(index, POSTS)).saved == {"posts": 1}
+    assert await SearchParked.count() == 0
+
+
+async def test_an_account_that_breaks_its_model_keeps_no_other_from_the_index(store: Store, index: SearchIndex) -> None:
+    broken = await Account(platform=Platform.YOUTUBE, account_id="UC1").insert()
+    other = await Account(platform=Platform.YOUTUBE, account_id="UC2").insert()
+    wrong = {"$set": {"followerCount": "many"}}
+    await store.database["Account"].update_one({"_id": broken.id}, wrong, bypass_document_validation=True)
+    report = await apply_changes(index, [("Account", broken.id), ("Account", other.id)])
+    assert (report.saved, report.parked) == ({"accounts": 1}, {"accounts": 1})
+    assert (await full_sync(index, records=[ACCOUNTS])).parked == {"accounts": 1}
+    await broken.delete()
+    await apply_changes(index, [("Account", broken.id)])
+    assert await SearchParked.count() == 0
 
 
 @pytest.mark.parametrize(
@@ -95,6 +119,31 @@ async def test_an_engine_that_fails_for_a_while_is_waited_for(
         report = await apply_changes(index, [("Post", post.id)], patience_s=60)
         assert report.saved == {"posts": 1}
         assert (await verify(index, POSTS)).ok
+
+
+async def test_answers_that_come_too_late_are_asked_for_again(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("docstore.search.patience._FIRST_PAUSE_S", 0.01)
+    async with own_engine(connect_attempts=1) as (server, index):
+        get_write_client(index._settings)._config.write_timeout = 100
+        assert server.faults is not None
+        server.faults.add({"path": "batch", "delay": 0.5, "after": True, "count": 4})
+        report = await apply_changes(index, [("Post", post.id)], patience_s=60)
+        assert server.faults.listed() == []
+        assert report.saved == {"posts": 1}
+        assert (await verify(index, POSTS)).ok
+
+
+async def test_an_engine_that_is_down_is_waited_for(post: Post, tmp_path: Path) -> None:
+    kept = tmp_path / "engine.json"
+    async with own_engine(state=kept) as (server, index):
+        await apply_changes(index, [("Post", post.id)])
+    await post.archive()
+    down = asyncio.create_task(apply_changes(index, [("Post", post.id)], patience_s=60))
+    await asyncio.sleep(0.3)
+    assert not down.done()
+    async with LocalAlgolia(port=server.port, state=kept):
+        assert (await down).deleted == {"posts": 1}
+        await close_search_clients(index._settings)
 
 
 async def test_without_patience_the_failure_is_the_callers(post: Post) -> None:

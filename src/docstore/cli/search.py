@@ -13,7 +13,7 @@ import typer
 from docstore.cli import search_settings
 from docstore.cli.invocation import Invocation, JsonFlag
 from docstore.cli.servers import kept_state_dir, opened_servers
-from docstore.errors import SettingsError
+from docstore.errors import DocstoreError, LeaseHeld, ReindexRefused, SettingsError
 
 if TYPE_CHECKING:
     from docstore.clients import SearchIndex
@@ -24,25 +24,35 @@ group = typer.Typer(help="Keep the search indexes in step with the documents.", 
 group.add_typer(search_settings.group, name="settings")
 
 IndexArgument = Annotated[list[str] | None, typer.Argument(help="Indexes; all of them without any.")]
+PatienceOption = Annotated[
+    float, typer.Option(help="Seconds to wait for an engine that is away.", min=0, metavar="SECONDS")
+]
+_PATIENCE_S = 300.0
 
 
 @group.command()
 def status(context: typer.Context, indexes: IndexArgument = None, json: JsonFlag = False) -> None:
-    """Say how the indexes stand. Exit code 1 when one is missing, has parked records, leftovers or other settings."""
+    """Say how the indexes stand, and what they are still to follow.
+
+    Exit code 1 when one is missing, has parked records, leftovers or other settings, or messages were given up.
+    """
     invocation = Invocation.of(context, json)
 
     async def work() -> int:
-        from docstore.cli.search_shown import show_status
+        from docstore.cli.search_shown import show_backlog, show_status
+        from docstore.clients import messages_behind
         from docstore.search import index_status
-        from docstore.workers import OutboxChanges
+        from docstore.workers import OutboxChanges, search_backlog
 
         async with opened_search(invocation) as opened:
             found = [await index_status(opened.index, each) for each in opened.records(indexes)]
-            waiting = await OutboxChanges().waiting()
-        show_status(invocation, found, waiting)
-        ok = all(each.ok for each in found)
+            behind = partial(messages_behind, settings=opened.store.settings)
+            backlog = await search_backlog(OutboxChanges(), behind)
+        show_status(invocation, found)
+        show_backlog(invocation, backlog)
+        ok = all(each.ok for each in found) and not backlog.dead_letters
         invocation.print_json(
-            {"ok": ok, "changesWaiting": waiting, "indexes": [{**asdict(each), "ok": each.ok} for each in found]}
+            {"ok": ok, "backlog": asdict(backlog), "indexes": [{**asdict(each), "ok": each.ok} for each in found]}
         )
         return 0 if ok else 1
 
@@ -54,6 +64,7 @@ def sync(
     context: typer.Context,
     indexes: IndexArgument = None,
     every: Annotated[bool, typer.Option("--all", help="Write every record, without comparing it first.")] = False,
+    patience: PatienceOption = _PATIENCE_S,
     json: JsonFlag = False,
 ) -> None:
     """Write the records that differ from their documents, delete those without one, and try parked ones again.
@@ -71,9 +82,10 @@ def sync(
             with SearchProgress(invocation) as progress:
                 for record in opened.records(indexes):
                     if every:
-                        report = await full_sync(opened.index, progress.counted, records=[record])
+                        counted = progress.counted
+                        report = await full_sync(opened.index, counted, records=[record], patience_s=patience)
                     else:
-                        report = await sync_index(opened.index, record, on_progress=progress)
+                        report = await sync_index(opened.index, record, on_progress=progress, patience_s=patience)
                     total.merge(report)
         show_sync(invocation, total)
         invocation.print_json({"ok": not total.parked, **asdict(total)})
@@ -96,24 +108,25 @@ def reindex(
     readers: Annotated[
         int | None, typer.Option(help="Ranges of ids read side by side; by the number of documents without it.", min=1)
     ] = None,
-    patience: Annotated[
-        float, typer.Option(help="Seconds to wait for an engine that is away.", min=0, metavar="SECONDS")
-    ] = 300.0,
+    patience: PatienceOption = _PATIENCE_S,
     yes: Annotated[bool, typer.Option("--yes", help="With --force on a production database.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Build indexes anew and put them in the place of those in use, at once and losing no change made meanwhile.
 
-    One that was stopped or killed goes on where it was. Exit code 1 when records cannot be written.
+    One that was stopped or killed goes on where it was. Exit code 1 when an index is not put in place, or, with a dry
+    run, would not be, and when records cannot be written.
     """
     invocation = Invocation.of(context, json)
 
     async def work() -> int:
-        from docstore.cli.search_shown import SearchProgress, show_reindex
-        from docstore.search import ReindexOptions
+        from docstore.cli.search_shown import SearchProgress, show_refused, show_reindex
+        from docstore.search import ReindexOptions, ReindexReport
         from docstore.search import reindex as build_anew
         from docstore.workers import OutboxChanges
 
+        reports: list[ReindexReport] = []
+        refused: dict[str, DocstoreError] = {}
         options = ReindexOptions(force=force, dry_run=dry_run, restart=restart, readers=readers, patience_s=patience)
         async with opened_search(invocation) as opened:
             if force and opened.store.settings.is_production and not yes:
@@ -124,10 +137,19 @@ def reindex(
             with SearchProgress(invocation) as progress:
                 build = partial(build_anew, options=options, on_progress=progress)
                 log, database = OutboxChanges(), opened.store.database
-                reports = [await build(opened.index, each, log, database) for each in opened.records(indexes)]
+                for record in opened.records(indexes):
+                    try:
+                        reports.append(await build(opened.index, record, log, database))
+                    except (ReindexRefused, LeaseHeld) as error:  # which say nothing about the other indexes
+                        refused[record.index] = error
         show_reindex(invocation, reports, dry_run=dry_run)
-        ok = not any(each.counts.parked for each in reports)
-        invocation.print_json({"ok": ok, "dryRun": dry_run, "indexes": [asdict(each) for each in reports]})
+        show_refused(invocation, refused)
+        ok = not (refused or any(each.counts.parked or each.refusal for each in reports))
+        errors = {
+            name: {"code": each.code, "message": each.message, "hint": each.hint} for name, each in refused.items()
+        }
+        done = [asdict(each) for each in reports]
+        invocation.print_json({"ok": ok, "dryRun": dry_run, "indexes": done, "refused": errors})
         return 0 if ok else 1
 
     invocation.run(work)
@@ -143,6 +165,7 @@ def verify(
     grace: Annotated[
         float, typer.Option(help="Seconds that changes may be on their way before they count.", min=0)
     ] = 3.0,
+    patience: PatienceOption = _PATIENCE_S,
     json: JsonFlag = False,
 ) -> None:
     """Compare every record with its document, by content. Exit code 1 when something differs and was not mended."""
@@ -155,7 +178,7 @@ def verify(
         async with opened_search(invocation) as opened:
             with SearchProgress(invocation) as progress:
                 look = partial(compare, opened.index, mend=mend, grace_s=grace, on_progress=progress)
-                reports = [await look(each) for each in opened.records(indexes)]
+                reports = [await look(each, patience_s=patience) for each in opened.records(indexes)]
         show_verify(invocation, reports)
         ok = all(each.ok for each in reports)
         invocation.print_json({"ok": ok, "indexes": [{**asdict(each), "ok": each.ok} for each in reports]})
@@ -211,11 +234,14 @@ class OpenedSearch:
 @asynccontextmanager
 async def opened_search(invocation: Invocation) -> AsyncIterator[OpenedSearch]:
     """The Store of a command, with its search engine."""
+    from docstore.cli.search_shown import warnings_shown
     from docstore.store import Store
 
     settings = invocation.settings()
-    async with (
-        opened_servers(settings, state_dir=kept_state_dir(settings), services=("mongodb", "algolia")) as servers,
-        Store(servers.settings, models=invocation.models()) as store,
-    ):
-        yield OpenedSearch(store, await store.search_index())
+    services = ("mongodb", "algolia")
+    with warnings_shown(invocation):
+        async with (
+            opened_servers(settings, state_dir=kept_state_dir(settings), services=services) as servers,
+            Store(servers.settings, models=invocation.models()) as store,
+        ):
+            yield OpenedSearch(store, await store.search_index())

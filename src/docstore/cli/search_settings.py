@@ -5,13 +5,16 @@ from __future__ import annotations
 import json as json_module
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from docstore.cli.invocation import Invocation, JsonFlag
 from docstore.cli.tables import table
 from docstore.errors import SettingsError
+
+if TYPE_CHECKING:
+    from docstore.search import SettingDifference
 
 group = typer.Typer(help="Settings, synonyms, rules and replicas as files.", no_args_is_help=True)
 
@@ -37,9 +40,10 @@ def diff(
             names = [each.index for each in opened.records(indexes)]
             found = await settings_differences(opened.index, names, folder=folder)
         if found:
-            rows = ((each.index, each.what, _short(each.declared), _short(each.held)) for each in found)
+            rows = ((each.index, *_row(each)) for each in found)
             invocation.out.print(table("index", "setting", "declared", "held", rows=rows))
-        invocation.out.print(f"{len(found)} differences." if found else "The engine holds what is declared.")
+        count = "1 difference" if len(found) == 1 else f"{len(found)} differences"
+        invocation.out.print(f"{count}." if found else "The engine holds what is declared.")
         invocation.print_json({"ok": not found, "differences": [asdict(each) for each in found]})
         return 1 if found else 0
 
@@ -100,6 +104,14 @@ def pull(
         return 0
 
     invocation.run(work)
+
+
+def _row(found: SettingDifference) -> tuple[str, str, str]:
+    from docstore.search import MISSING
+
+    if found.what == MISSING:
+        return "(all)", f"{len(found.declared)} settings", "no such index"
+    return found.what, _short(found.declared), _short(found.held)
 
 
 def _short(value: Any) -> str:

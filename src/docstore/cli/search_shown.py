@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.progress import TaskID
+from rich.text import Text
 
 from docstore.cli.progress import progress_bar
 from docstore.cli.tables import table
 
 if TYPE_CHECKING:
     from docstore.cli.invocation import Invocation
+    from docstore.errors import DocstoreError
     from docstore.search import IndexStatus, Progress, ReindexReport, SyncReport, VerifyReport
+    from docstore.workers import SearchBacklog
 
 
 class SearchProgress:
@@ -49,7 +54,38 @@ class SearchProgress:
         self._progress.update(self._bars[name], completed=done, total=total)
 
 
-def show_status(invocation: Invocation, found: Sequence[IndexStatus], waiting: int) -> None:
+@contextmanager
+def warnings_shown(invocation: Invocation) -> Iterator[None]:
+    """A block in which an operator sees that the engine is waited for, and what else the library warns of."""
+    shown = _Shown(invocation)
+    loggers = [logging.getLogger(name) for name in ("docstore.search", "docstore.workers")]
+    before = [(each, each.level, each.propagate) for each in loggers]
+    for each in loggers:
+        each.addHandler(shown)
+        each.setLevel(min(logging.WARNING, each.getEffectiveLevel()))
+        each.propagate = False
+    try:
+        yield
+    finally:
+        for logger, level, propagate in before:
+            logger.removeHandler(shown)
+            logger.setLevel(level)
+            logger.propagate = propagate
+
+
+class _Shown(logging.Handler):
+    """Prints on the console of the progress bars, which stay below."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        super().__init__()
+        self._console = invocation.err
+
+    def emit(self, record: logging.LogRecord) -> None:
+        at = f"{datetime.fromtimestamp(record.created):%H:%M:%S} "
+        self._console.print(Text.assemble((at, "dim"), record.getMessage()), soft_wrap=True)
+
+
+def show_status(invocation: Invocation, found: Sequence[IndexStatus]) -> None:
     """A line for each index, and what is parked."""
     rows = (
         (
@@ -64,7 +100,6 @@ def show_status(invocation: Invocation, found: Sequence[IndexStatus], waiting: i
     )
     columns = ("index", "records", "documents", "parked", "settings", "reindex")
     invocation.out.print(table(*columns, rows=rows, right=("records", "documents", "parked")))
-    invocation.out.print(f"{waiting:,} changes wait in the outbox.")
     parked = [(each.index, one.object_id, str(one.attempts), one.reason) for each in found for one in each.examples]
     if parked:
         invocation.out.print(table("parked in", "objectID", "attempts", "reason", rows=parked))
@@ -75,6 +110,26 @@ def show_status(invocation: Invocation, found: Sequence[IndexStatus], waiting: i
         invocation.out.print("`docstore search reindex` builds what is missing.")
     if any(each.settings_differ for each in found):
         invocation.out.print("`docstore search settings diff` tells which settings differ.")
+
+
+def show_backlog(invocation: Invocation, backlog: SearchBacklog) -> None:
+    """What the indexes are still to follow."""
+    broker = "no broker was asked" if backlog.broker is None else f"{backlog.broker:,} messages wait in the broker"
+    invocation.out.print(f"{_changes(backlog.outbox)} in the outbox, {broker}.")
+    if backlog.watched_ago_s is not None:
+        invocation.out.print(f"`docstore search watch` has followed every change up to {_ago(backlog.watched_ago_s)}.")
+    if backlog.dead_letters:
+        invocation.out.print(
+            f"{backlog.dead_letters:,} messages were given up: `docstore dead-letters status --worker search` says why."
+        )
+
+
+def show_refused(invocation: Invocation, refused: Mapping[str, DocstoreError]) -> None:
+    """Indexes that were left as they are, and why."""
+    for error in refused.values():
+        invocation.err.print(Text.assemble(("Error: ", "bold red"), error.message), soft_wrap=True)
+        if error.hint:
+            invocation.err.print(Text(error.hint), soft_wrap=True)
 
 
 def show_sync(invocation: Invocation, report: SyncReport) -> None:
@@ -108,9 +163,12 @@ def show_reindex(invocation: Invocation, reports: Sequence[ReindexReport], *, dr
         for each in reports
     )
     columns = ("before", "would be" if dry_run else "now", "replayed", "parked", "written", "time")
-    invocation.out.print(table("index", *columns, rows=rows, right=columns))
+    if reports:
+        invocation.out.print(table("index", *columns, rows=rows, right=columns))
     if swept := [name for each in reports for name in each.swept]:
         invocation.out.print(f"Deleted, left behind by others: {', '.join(swept)}.")
+    for refusal in (each.refusal for each in reports if each.refusal):
+        invocation.out.print(f"Without --force it would be refused: {refusal}")
     if dry_run:
         invocation.out.print("Nothing was written.")
     if any(each.counts.parked for each in reports):
@@ -122,12 +180,12 @@ def show_verify(invocation: Invocation, reports: Sequence[VerifyReport]) -> None
     rows = (
         (
             each.index,
-            *(f"{number:,}" for number in (each.compared, each.missing, each.stale, each.orphaned)),
+            *(f"{number:,}" for number in (each.compared, each.missing, each.stale, each.orphaned, each.parked)),
             _mended(each),
         )
         for each in reports
     )
-    columns = ("compared", "missing", "stale", "orphaned")
+    columns = ("compared", "missing", "stale", "orphaned", "parked")
     invocation.out.print(table("index", *columns, "mended", rows=rows, right=columns))
     examples = [(each.index, kind, ", ".join(ids)) for each in reports for kind, ids in each.examples.items() if ids]
     if examples:
@@ -140,6 +198,14 @@ def _settings(status: IndexStatus) -> str:
     if not status.exists:
         return "-"
     return f"{status.settings_differ} differ" if status.settings_differ else "as declared"
+
+
+def _changes(number: int) -> str:
+    return "1 change waits" if number == 1 else f"{number:,} changes wait"
+
+
+def _ago(seconds: float) -> str:
+    return "now" if seconds < 1 else f"{timedelta(seconds=round(seconds))} ago"
 
 
 def _mended(report: VerifyReport) -> str:

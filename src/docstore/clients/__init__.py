@@ -18,6 +18,7 @@ from docstore.clients.kafka import (
     ping_kafka,
     replace_kafka_producer,
 )
+from docstore.clients.kafka_backlog import messages_behind
 from docstore.clients.kafka_consumer import PartitionListener, make_kafka_consumer
 from docstore.clients.kafka_publisher import KafkaPublisher
 from docstore.clients.kafka_topics import ensure_topic
@@ -80,6 +81,7 @@ __all__ = [
     "get_search_client",
     "get_write_client",
     "make_kafka_consumer",
+    "messages_behind",
     "ping_algolia",
     "ping_kafka",
     "ping_mongo",

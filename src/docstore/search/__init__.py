@@ -27,6 +27,7 @@ from docstore.search.records import Batch, SearchRecord, build_records
 from docstore.search.registry import ACCOUNTS, ALL_RECORDS, CATEGORIES, POSTS
 from docstore.search.reindexing import reindex
 from docstore.search.settings import (
+    MISSING,
     SettingDifference,
     declared_settings,
     pull_settings,
@@ -40,6 +41,7 @@ __all__ = [
     "ACCOUNTS",
     "ALL_RECORDS",
     "CATEGORIES",
+    "MISSING",
     "POSTS",
     "AccountHit",
     "AccountSort",

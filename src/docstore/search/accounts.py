@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from docstore.documents.filters import In
 from docstore.models import Account, Category, CategoryMapping, Platform
-from docstore.search.reading import by_id, matching
+from docstore.search.reading import Misfits, by_id, matching
 from docstore.search.records import Id, Record, SearchRecord, instant
 
 _PLATFORMS = [platform.value for platform in Platform]
@@ -76,10 +76,10 @@ async def _categories_of(ids: Sequence[Id]) -> defaultdict[Id, list[str]]:
     return slugs
 
 
-async def _with_account_ids(account_ids: Sequence[str]) -> list[Account]:
+async def _with_account_ids(account_ids: Sequence[str], misfits: Misfits) -> list[Account]:
     # The platform is named so that the index, which begins with it, serves.
     wanted = {"platform": {"$in": _PLATFORMS}, "accountId": {"$in": list(account_ids)}}
-    return await matching(Account, wanted) if account_ids else []
+    return await matching(Account, wanted, misfits) if account_ids else []
 
 
 async def _filed(mapping_ids: Sequence[Id]) -> set[Id]:
@@ -99,6 +99,7 @@ ACCOUNTS = SearchRecord(
     compose,
     # Two platforms may use the same id: then the record is the older account's.
     object_id=lambda account: account.account_id,
+    stored_in="accountId",
     find_by=_with_account_ids,
     touched_by={"CategoryMapping": _filed, "Category": _filed_under},
 )

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from docstore.search.reading import parsed
+from docstore.search.reading import Misfits, parsed
 from docstore.search.records import Built, Id, SearchRecord
 from docstore.search.scanning import Range, rows_of
 from docstore.search.tasks import run_together
@@ -60,14 +60,15 @@ _Chunk = tuple[Part, int, list[dict[str, Any]]]
 
 async def built_from(record: SearchRecord, rows: Sequence[dict[str, Any]]) -> Built:
     """The records of stored documents."""
-    documents = [each for each in parsed(record.model, rows) if record.should_index(each)]
+    misfits: Misfits = []
+    documents = [each for each in parsed(record.model, rows, misfits) if record.should_index(each)]
     by_object = {record.object_id_of(each): each for each in documents}
     if record.object_id is not None and by_object:
         # The record of an objectID that several documents have is that of one of them, wherever the others are read.
         owners = await record.owners(by_object)
         by_object = {key: each for key, each in by_object.items() if key in owners and owners[key].id == each.id}
     made = await record.compose(list(by_object.values())) if by_object else []
-    return Built(dict(zip(by_object, made, strict=True)), [], by_object)
+    return Built(dict(zip(by_object, made, strict=True)), [], by_object, record.unfit(misfits, by_object))
 
 
 class Builder:

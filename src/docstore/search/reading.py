@@ -8,42 +8,49 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from docstore.documents import Document, translated, trusted
+from docstore.documents import Document, translated
+from docstore.documents.guard import Scope
 
 D = TypeVar("D", bound=Document)
+
+Misfits = list[tuple[Mapping[str, Any], str]]
+"""Stored documents that break their model's rules, with the reason, which names no values."""
 
 _log = logging.getLogger("docstore.search")
 
 
-def parsed(model: type[D], rows: Iterable[Mapping[str, Any]]) -> list[D]:
-    """The documents of stored rows; those that break their model's rules are left out, and logged."""
+def parsed(model: type[D], rows: Iterable[Mapping[str, Any]], misfits: Misfits | None = None) -> list[D]:
+    """The documents of stored rows; those that break their model's rules are left out: put to `misfits`, or logged."""
     documents: list[D] = []
     for row in rows:
         try:
             documents.append(model.model_validate(row))
         except ValidationError as error:
             fields = ", ".join(sorted({".".join(map(str, each["loc"])) for each in error.errors(include_input=False)}))
-            _log.error(
-                "%s %s has no search record: %s does not fit.",
-                model.get_collection_name(),
-                row["_id"],
-                fields,
-            )
+            if misfits is not None:
+                misfits.append((row, f"the stored document breaks its model's rules: {fields}."))
+            else:
+                _log.error("%s %s is in no record: %s does not fit.", model.get_collection_name(), row["_id"], fields)
     return documents
 
 
-async def by_id(model: type[D], ids: Collection[Any], *, deleted: bool = False) -> dict[Any, D]:
-    """The living documents of a model with these ids; with the deleted ones where asked."""
+async def by_id(model: type[D], ids: Collection[Any], misfits: Misfits | None = None) -> dict[Any, D]:
+    """The living documents of a model with these ids."""
     if not ids:
         return {}
-    return {each.id: each for each in await matching(model, {"_id": {"$in": list(ids)}}, deleted=deleted)}
+    return {each.id: each for each in await matching(model, {"_id": {"$in": list(ids)}}, misfits)}
 
 
-async def matching(model: type[D], query: Mapping[str, Any], *, deleted: bool = False) -> list[D]:
+async def matching(model: type[D], query: Mapping[str, Any], misfits: Misfits | None = None) -> list[D]:
     """The living documents that a filter of stored names matches."""
     with translated(model.get_collection_name()):
-        if deleted:
-            found = model.with_deleted.find(trusted(dict(query)))
-            return list(await found.to_list())
         rows = await model.get_pymongo_collection().find(dict(query)).to_list()
-    return parsed(model, rows)
+    return parsed(model, rows, misfits)
+
+
+async def stored_values(model: type[Document], ids: Collection[Any], field: str) -> set[str]:
+    """The texts in a stored field of documents with these ids, the deleted ones included."""
+    everything = model.get_pymongo_collection().in_scope(Scope.ALL)
+    with translated(model.get_collection_name()):
+        rows = await everything.find({"_id": {"$in": list(ids)}}, {field: 1}).to_list()
+    return {value for row in rows if isinstance(value := row.get(field), str) and value}

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from docstore.documents import Document, PydanticObjectId
 from docstore.search.objects import known_object_ids
-from docstore.search.reading import by_id
+from docstore.search.reading import Misfits, by_id, stored_values
 
 T = TypeVar("T")
 Id = PydanticObjectId
@@ -39,7 +39,8 @@ class SearchRecord:
         selection: which documents may have a record, as a filter of stored names; for counting and for reading all.
         should_index: whether a living document has a record.
         object_id: a document's objectID, where it is not the document's id.
-        find_by: the living documents with these objectIDs; needed with `object_id`.
+        stored_in: the stored field that holds it; needed with `object_id`.
+        find_by: the living documents with these objectIDs, and those that break their model's rules; likewise.
         touched_by: by the name of another collection, from ids there to the ids of documents whose records show them.
     """
 
@@ -49,7 +50,8 @@ class SearchRecord:
     selection: Mapping[str, JsonValue] = field(default_factory=dict)
     should_index: Callable[[Any], bool] = lambda _: True
     object_id: Callable[[Any], str] | None = None
-    find_by: Callable[[Sequence[str]], Awaitable[Sequence[Any]]] | None = None
+    stored_in: str = "_id"
+    find_by: Callable[[Sequence[str], Misfits], Awaitable[Sequence[Any]]] | None = None
     touched_by: Mapping[str, Callable[[Sequence[Id]], Awaitable[set[Id]]]] = field(default_factory=dict)
 
     def object_id_of(self, document: Any) -> str:
@@ -61,36 +63,50 @@ class SearchRecord:
         if self.object_id is None:
             return {str(each) for each in ids}
         found = {each for known in (await known_object_ids(self.index, ids)).values() for each in known}
-        documents = await by_id(self.model, ids, deleted=True)
-        return found | {object_id for each in documents.values() if (object_id := self.object_id(each))}
+        return found | await stored_values(self.model, ids, self.stored_in)
 
-    async def owners(self, object_ids: Collection[str]) -> dict[str, Any]:
-        """The document behind each objectID; of several with the same, the oldest. Without one: none."""
+    async def owners(self, object_ids: Collection[str], misfits: Misfits | None = None) -> dict[str, Any]:
+        """The document behind each objectID; of several with the same, the oldest. Without one: none.
+
+        Those that would have a record and cannot be read are put to `misfits`.
+        """
+        broken: Misfits = []
         if self.find_by is None:
-            found: Sequence[Any] = list((await by_id(self.model, as_ids(object_ids))).values())
+            found: Sequence[Any] = list((await by_id(self.model, as_ids(object_ids), broken)).values())
         else:
-            found = await self.find_by(list(object_ids))
+            found = await self.find_by(list(object_ids), broken)
+        if misfits is not None:
+            misfits += [each for each in broken if self.selection.items() <= each[0].items()]
         owners: dict[str, Any] = {}
         for document in sorted(found, key=lambda each: str(each.id)):
             if self.should_index(document):
                 owners.setdefault(self.object_id_of(document), document)
         return owners
 
+    def unfit(self, misfits: Misfits, owners: Collection[str]) -> dict[str, str]:
+        """Why documents that cannot be read have no record, by objectID, where no other document has it."""
+        reasons = {str(row[self.stored_in]): why for row, why in misfits if row.get(self.stored_in)}
+        return {object_id: why for object_id, why in reasons.items() if object_id not in owners}
+
 
 class Built(NamedTuple):
-    """What stands behind some objectIDs now: records by objectID, and those without; and whose they are."""
+    """What stands behind some objectIDs now: records by objectID, and those without; whose they are; and why others
+    cannot be made."""
 
     records: dict[str, Record]
     gone: list[str]
     owners: dict[str, Any]
+    unfit: dict[str, str]
 
 
 async def build(record: SearchRecord, object_ids: Collection[str]) -> Built:
     """What is to stand in the index under these objectIDs."""
-    owners = await record.owners(object_ids)
+    misfits: Misfits = []
+    owners = await record.owners(object_ids, misfits)
     made = await record.compose(list(owners.values())) if owners else []
     records = dict(zip(owners, made, strict=True))
-    return Built(records, sorted(set(object_ids) - records.keys()), owners)
+    unfit = record.unfit(misfits, owners)
+    return Built(records, sorted(set(object_ids) - records.keys() - unfit.keys()), owners, unfit)
 
 
 async def build_records(record: SearchRecord, ids: Collection[Id]) -> Batch:

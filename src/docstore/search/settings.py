@@ -21,6 +21,8 @@ from docstore.errors import DocstoreError
 _IN_CHECKOUT = Path(__file__).parents[3] / "indexes" / "algolia"
 _NOT_SETTINGS: Final = frozenset({"version", "primary"})
 
+MISSING: Final = "index"
+
 Declared = dict[str, Any]
 
 
@@ -30,7 +32,7 @@ class SettingDifference:
 
     Attributes:
         index: the index or replica.
-        what: the setting, or ``synonyms`` or ``rules`` with an objectID.
+        what: the setting, or ``synonyms`` or ``rules`` with an objectID; `MISSING` where there is no such index.
         declared: None where the file has none.
         held: None where the engine has none.
     """
@@ -115,7 +117,10 @@ async def settings_differences(
     for name, declared in declared_settings(folder).items():
         if names is not None and name not in names:
             continue
-        found += await _differences(index, name, declared["settings"])
+        own = await _differences(index, name, declared["settings"])
+        found += own
+        if any(each.what == MISSING for each in own):
+            continue  # nor has it synonyms, rules or replicas
         for kind, held in (("synonyms", await index.get_synonyms(name)), ("rules", await index.get_rules(name))):
             found += _entries(name, kind, declared.get(kind, ()), held)
         for replica, settings in _replicas_in(declared).items():
@@ -191,7 +196,9 @@ async def _pulled(index: SearchIndex, name: str, declared: Mapping[str, Any] | N
 
 
 async def _differences(index: SearchIndex, name: str, declared: Mapping[str, Any]) -> list[SettingDifference]:
-    held = await index.get_settings(name) if await index.exists(name) else {}
+    if not await index.exists(name):
+        return [SettingDifference(name, MISSING, dict(declared), None)]
+    held = await index.get_settings(name)
     return [
         SettingDifference(name, each, value, held.get(each))
         for each, value in declared.items()

@@ -27,7 +27,7 @@ class Prepared:
     @classmethod
     def of(cls, index: SearchIndex, name: str, built: Built) -> Prepared:
         """Check every record."""
-        made = cls(delete=list(built.gone))
+        made = cls(delete=list(built.gone), unfit=dict(built.unfit))
         for object_id, record in built.records.items():
             try:
                 made.save[object_id] = index.prepare(name, record)

@@ -26,6 +26,7 @@ from docstore.workers.publishing import PublishingWorker
 from docstore.workers.ratings import RatingChanged, RatingsWorker
 from docstore.workers.relay import RelayWorker
 from docstore.workers.search import SearchWorker
+from docstore.workers.search_backlog import SearchBacklog, search_backlog
 from docstore.workers.search_watch import SearchWatcher
 from docstore.workers.sending import SenderWorker
 
@@ -52,6 +53,7 @@ __all__ = [
     "RatingsWorker",
     "RelayWorker",
     "RetriedLetters",
+    "SearchBacklog",
     "SearchWatcher",
     "SearchWorker",
     "SenderWorker",
@@ -62,5 +64,6 @@ __all__ = [
     "recipients_of",
     "retry_dead_letters",
     "run_consumer",
+    "search_backlog",
     "skip_dead_letters",
 ]
