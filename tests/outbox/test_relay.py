@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -268,3 +268,21 @@ async def test_a_writer_whose_clock_is_ahead_is_not_kept_waiting(
     monkeypatch.setattr("docstore.outbox.writing.utc_now", lambda: ahead)
     await steps("a", 0)
     assert (await Relay(publisher).run_once()).published == 1
+
+
+async def test_a_row_committed_behind_the_back_of_a_read_is_sent_before_its_followers(
+    store: Store, publisher: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read in the order of `seq` passes a place, a row is committed there, and then one that the read comes to."""
+    await emit(*(Step(aggregate_id=key, number=number) for number in range(3) for key in ("a", "b")))
+    whole = BucketQueue._read
+
+    async def passed_by(self: BucketQueue, now: datetime, limit: int) -> list[Any]:
+        monkeypatch.setattr(BucketQueue, "_read", whole)
+        rows = await whole(self, now, limit)
+        return [row for row in rows if (row["key"], row["payload"]["number"]) not in {("a", 0), ("b", 2)}]
+
+    monkeypatch.setattr(BucketQueue, "_read", passed_by)
+    assert (await Relay(publisher).run_once()).published == 5, "and the last of b, which was not read, is for later"
+    await Relay(publisher).run_once()
+    assert numbers(publisher, "a") == numbers(publisher, "b") == [0, 1, 2]

@@ -85,11 +85,32 @@ class BucketQueue:
             )
 
     async def _oldest(self, now: datetime, limit: int) -> list[Row]:
+        """The oldest rows, none of which has an earlier one of its key before it that is due and not among them."""
+        rows = await self._read(now, limit)
+        if not rows:
+            return rows
+        wanted = self._wanted(now) | {"seq": {"$lte": rows[-1]["seq"]}}
+        if await self._collection.count_documents(wanted) == len(rows):
+            return rows
+        # A read is no snapshot: while it went on, a row was committed where it had passed already. Such a row may come
+        # before one that was committed after it and was read. All that was committed before those that were read is
+        # seen by now; what came even later is left for the next time.
+        last: dict[Key, int] = {}
+        for row in rows:
+            last[_key(row)] = row["seq"]
+        again: list[Row] = await self._collection.find(wanted).sort({"seq": 1}).to_list()
+        return [row for row in again if row["seq"] <= last.get(_key(row), -1)]
+
+    async def _read(self, now: datetime, limit: int) -> list[Row]:
+        found = self._collection.find(self._wanted(now)).sort({"seq": 1}).limit(limit).batch_size(limit)
+        rows: list[Row] = await found.to_list()
+        return rows
+
+    def _wanted(self, now: datetime) -> dict[str, Any]:
         wanted: dict[str, Any] = {"status": _PENDING, "nextAttemptAt": {"$lte": now}}
         if len(self._held) < BUCKETS:
             wanted["bucket"] = {"$in": sorted(self._held)}
-        rows: list[Row] = await self._collection.find(wanted).sort({"seq": 1}).limit(limit).to_list()
-        return rows
+        return wanted
 
     async def _settle(self, rows: Sequence[Row], changes: Mapping[str, Any]) -> None:
         with translated(OutboxEntry.get_collection_name()):
