@@ -341,6 +341,34 @@ async def test_documents_that_change_meanwhile_are_not_overwritten(
     ]
 
 
+async def test_a_value_written_meanwhile_is_not_filled_over(
+    database: Database, runner: MigrationRunner, write: Write
+) -> None:
+    await database["Post"].insert_many([{"_id": number, **({"n": None} if number % 2 else {})} for number in range(12)])
+    before = await contents(database)
+    write(1, up='await m.backfill("Post", "n", 1)', down='await m.undo_backfill("Post", "n")', head=INTERFERING)
+    address = "mongodb://{}:{}/?directConnection=true".format(*(await database.client.address or ()))
+    changed: list[int] = []
+
+    def interfere(at: MigrationProgress) -> None:
+        if at.done == 2 and not changed:
+            changed.extend((5, 8))
+            with MongoClient(address) as other:
+                for number in changed:
+                    other[database.name]["Post"].update_one({"_id": number}, {"$set": {"n": 10}})
+                other[database.name]["Post"].delete_one({"_id": 7})
+
+    runner.on_progress = interfere
+    await runner.up()
+    assert changed
+    assert {each["_id"]: each["n"] for each in await contents(database)} == {
+        number: 10 if number in changed else 1 for number in range(12) if number != 7
+    }
+    await runner.down()
+    there = {number: {"_id": number, "n": 10} for number in changed}
+    assert await contents(database) == [there.get(each["_id"], each) for each in before if each["_id"] != 7]
+
+
 async def test_with_live_cursors_a_batch_that_lost_a_race_reads_again(
     database: Database, runner: MigrationRunner, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -464,3 +492,19 @@ async def test_documents_in_the_way_of_a_unique_index_are_named_by_the_plan(
     await database["Post"].delete_one({"_id": 2})
     await runner.up()
     assert "uq_n" in await database["Post"].index_information()
+
+
+async def test_the_way_back_from_before_the_first_step_makes_nothing(
+    database: Database, runner: MigrationRunner, write: Write
+) -> None:
+    write(
+        1,
+        up='raise ValueError\nawait m.rename_collection("Old", "New")\nawait m.set_validator("New", {"n": 1})',
+        down='await m.set_validator("New", {"o": 1})\nawait m.rename_collection("New", "Old")',
+        head="transaction = False",
+    )
+    await database["Old"].insert_one({"_id": 1})
+    with pytest.raises(MigrationFailed):
+        await runner.up()
+    await runner.down()
+    assert await everything(database) == {"Old": [{"_id": 1}]}

@@ -5,8 +5,8 @@ helpers they are written with, and writing them from what changed in the models.
 names collections and fields as they are stored, and never imports a model.
 """
 
-from docstore.schema.migrations.batches import Unconvertible
 from docstore.schema.migrations.context import Migration
+from docstore.schema.migrations.document_steps import Unconvertible
 from docstore.schema.migrations.files import FILL_IN, MigrationFile, find_migrations
 from docstore.schema.migrations.journal import JOURNAL, Entry, Journal, State
 from docstore.schema.migrations.kept import KEPT

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from bson import encode
 from pymongo import UpdateOne
@@ -20,75 +20,25 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from docstore.documents import current_transaction
 from docstore.errors import MigrationFailed
+from docstore.schema.migrations.document_steps import DocumentStep, Problems, Unconvertible
 from docstore.schema.migrations.journal import StepRecord
 from docstore.schema.migrations.kept import Item, KeptRows
 from docstore.schema.migrations.listing import Listing
-from docstore.schema.migrations.values import Row, copied, difference, state_of
+from docstore.schema.migrations.values import MISSING, Row, copied, difference, state_of
 
-Change = Callable[[Row], None]
 Transact = Callable[[Callable[[], Awaitable[StepRecord | None]]], Awaitable[StepRecord | None]]
-OnError = Literal["stop", "skip", "null"]
 
 _SLICE: Final = 20
 """Ids in one `$in`: larger ones slow some servers down by more than their number."""
 
 _FLUSH_BYTES: Final = 8_000_000
-_NAMED: Final = 20
+
+_NO_VALUE: Final = {True: {"$type": "null"}, False: {"$exists": False}}
+"""The filter of a field without a value, by whether it is there."""
 
 
-class Unconvertible(ValueError):
-    """A value cannot be changed as asked; the text says why, without the value."""
-
-
-@dataclass(frozen=True)
-class DocumentStep:
-    """What is to happen to the documents of a collection.
-
-    Args:
-        label: says it in words; the same in every run.
-        collection: its name.
-        where: the documents that need it; none of them any more once it is done.
-        fields: the top-level fields it looks at; all when empty.
-        change: changes a document in place, as a plain function.
-        stages: pipeline stages that change it on the server, instead of `change`.
-        update: an update that does the same as `change`, where nothing is kept.
-        keep: which earlier states are kept: of every changed document, or of those that `backward` cannot lead back to.
-        backward: undoes `change` as far as it goes.
-        on_error: what becomes of values that cannot be converted.
-        nullify: puts null for them, with on_error="null".
-    """
-
-    label: str
-    collection: str
-    where: Mapping[str, Any]
-    fields: tuple[str, ...] = ()
-    change: Change | None = None
-    stages: Sequence[Mapping[str, Any]] = ()
-    update: Mapping[str, Any] | None = None
-    keep: Literal["changed", "inexact"] | None = None
-    backward: Change | None = None
-    on_error: OnError = "stop"
-    nullify: Change | None = None
-
-
-@dataclass
-class Problems:
-    """Documents with values that could not be converted: how many, and the ids of some."""
-
-    count: int = 0
-    ids: list[str] = field(default_factory=list)
-    reason: str = ""
-
-    def add(self, id_: Any, error: Exception) -> None:
-        """Count one."""
-        self.count += 1
-        self.reason = self.reason or str(error)
-        if len(self.ids) < _NAMED:
-            self.ids.append(str(id_))
-
-    def notes(self) -> dict[str, Any]:
-        """For the journal."""
-        return {"unconvertible": self.count, "ids": self.ids, "reason": self.reason} if self.count else {}
+class _Stale(Exception):
+    """A document is not as it was listed."""
 
 
 @dataclass
@@ -140,6 +90,8 @@ class BatchRun:
         self._database = database
         self._until = until
         self._live = live
+        # Updates that find nothing but what was listed need not read it again.
+        self._guarded = step.fills is not None and not live and _session() is None
         self._collection = database[step.collection]
         self._step = step
         self._kept = kept
@@ -180,7 +132,7 @@ class BatchRun:
         ambient = _session()
         step = self._step
         # What is read again in the transaction is listed by its ids.
-        by_ids = step.stages or (step.update and not step.fields) or not self._live
+        by_ids = step.stages or (step.update and not step.fields) or not (self._live or self._guarded)
         fields = {"_id": 1} if by_ids else dict.fromkeys(step.fields, 1)
         async with AsyncExitStack() as stack:
             session = ambient or await stack.enter_async_context(self._database.client.start_session())
@@ -213,10 +165,11 @@ class BatchRun:
             if not listed:
                 return None
             batch = _Batch()
-            if again or self._step.stages or not self._live:
+            if again or self._step.stages or not (self._live or self._guarded):
                 await self._change_by_ids(batch, [row["_id"] for row in listed])
             else:
                 await self._change_all(batch, listed, {})
+            await self._flush(batch)
             record = replace(
                 self._record,
                 documents=self._record.documents + batch.changed,
@@ -226,7 +179,10 @@ class BatchRun:
             await self._checkpoint(record)
             return record
 
-        record = await self._transact(work)
+        try:
+            record = await self._transact(work)
+        except _Stale:
+            record = await self._transact(work)  # with what the documents are by now
         self._record = record or self._record
         return record is not None
 
@@ -242,7 +198,6 @@ class BatchRun:
             self._change(batch, document, computed)
             if batch.size > _FLUSH_BYTES:
                 await self._flush(batch)
-        await self._flush(batch)
 
     async def _read(self, ids: list[Any]) -> Any:
         fields = dict.fromkeys(self._step.fields, 1)
@@ -283,10 +238,13 @@ class BatchRun:
         item = self._item(document, new, change.was)
         if item is not None:
             batch.items.append(item)
+            batch.size += len(encode({path: value for path, value in item[1].items() if value is not MISSING}))
         if change:
             update = change.update()
             batch.size += len(encode(update))
-            batch.updates.append(UpdateOne({"_id": document["_id"]}, update))
+            fills = self._step.fills
+            guard = {fills: _NO_VALUE[fills in document]} if self._guarded and fills is not None else {}
+            batch.updates.append(UpdateOne({"_id": document["_id"], **guard}, update))
 
     def _refused(self, document: Row, new: Row, error: Unconvertible) -> None:
         if self._step.on_error == "stop":
@@ -316,9 +274,11 @@ class BatchRun:
 
     async def _flush(self, batch: _Batch) -> None:
         if batch.updates:
-            await self._collection.bulk_write(
+            done = await self._collection.bulk_write(
                 batch.updates, ordered=False, session=_session(), bypass_document_validation=self._bypass or None
             )
+            if self._guarded and done.matched_count != len(batch.updates):
+                raise _Stale
         if batch.items and self._kept is not None:
             await self._kept.keep(self._way, batch.items, _session())
         batch.changed += len(batch.updates)

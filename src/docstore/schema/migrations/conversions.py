@@ -10,7 +10,7 @@ from typing import Any, Final
 from bson import Decimal128, Int64, ObjectId
 from bson.errors import InvalidId
 
-from docstore.schema.migrations.batches import Unconvertible
+from docstore.schema.migrations.document_steps import Unconvertible
 
 Converter = Callable[[Any], Any]
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from docstore.errors import MigrationError
-from docstore.schema.migrations.batches import Change, DocumentStep, OnError, Unconvertible
 from docstore.schema.migrations.conversions import TYPES_OF, converter, is_of_type
+from docstore.schema.migrations.document_steps import Change, DocumentStep, OnError, Unconvertible
 from docstore.schema.migrations.steps import StepRunner, current_session, filter_any, top_level
 from docstore.schema.migrations.values import MISSING, Row, copied, holders, map_leaves, pop_at, same, set_at, value_at
 
@@ -112,6 +112,7 @@ class FieldHelpers:
             change=_filling(field, function or (lambda _: copied(value)), nulls=nulls),
             stages=[{"$set": {field: expression}}] if expression is not MISSING else (),
             keep="changed" if self._up else None,
+            fills=field if value is not MISSING and "." not in field and not where else None,
         )
         await self._steps.documents(step, key=key)
 

@@ -13,7 +13,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from docstore.documents import current_transaction
 from docstore.errors import MigrationError, MigrationFailed, MigrationHistoryError
-from docstore.schema.migrations.batches import BatchRun, DocumentStep, refused_values
+from docstore.schema.migrations.batches import BatchRun, refused_values
+from docstore.schema.migrations.document_steps import DocumentStep
 from docstore.schema.migrations.journal import Journal, StepRecord
 from docstore.schema.migrations.kept import KeptRows
 from docstore.schema.migrations.listing import has_live_cursors

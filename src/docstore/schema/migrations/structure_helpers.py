@@ -194,6 +194,8 @@ class StructureHelpers:
             action: whether writes that break it are refused or only logged; what the settings say when None. With
                 VALIDATORS=off in the settings, none is set.
         """
+        if self._steps.skips(f"set_validator {collection}"):
+            return
         chosen = action or self._action
         rules = self._rules(named or collection, validator)
         wanted: dict[str, Any] = {
