@@ -27,6 +27,7 @@ from docstore.documents.known_to_others import (
     TakenValues,
 )
 from docstore.documents.running import note_refusal
+from docstore.documents.unstorable import ENCODING_ERRORS, unstorable_value
 from docstore.errors import (
     DocstoreError,
     RequiredViolation,
@@ -56,16 +57,21 @@ _BAD_PATTERN: Final = frozenset({51091, 51108})
 class translated:  # noqa: N801 - reads as a word of the language: with translated("Post")
     """A block inside which docstore's errors are raised for what the driver raises.
 
+    Args:
+        collection: what the block is about, as messages name it.
+        sent: what it writes, or what makes it; a value in it that BSON cannot hold is then told by its field.
+
     Raises:
         UniqueViolation, ValidationFailed, RequiredViolation: what was to be written breaks a rule of the database.
         WriteConflict: a race was lost; `run_in_transaction` repeats its work on it.
         OperationTimeout, ServerUnavailable, AccessDenied, StaleDocument, NotFound: as the names say.
     """
 
-    __slots__ = ("_collection",)
+    __slots__ = ("_collection", "_sent")
 
-    def __init__(self, collection: str) -> None:
+    def __init__(self, collection: str, sent: Any = None) -> None:
         self._collection = collection
+        self._sent = sent
 
     def __enter__(self) -> None: ...
 
@@ -73,6 +79,8 @@ class translated:  # noqa: N801 - reads as a word of the language: with translat
         if error is None or isinstance(error, DocstoreError):
             return
         told = told_of(error, self._collection)
+        if told is None and isinstance(error, ENCODING_ERRORS):
+            told = unstorable_value(self._collection, self._sent() if callable(self._sent) else self._sent)
         note_refusal(error, told or error)
         if told is not None:
             raise told from error

@@ -54,7 +54,7 @@ class CachedReads(Generic[D]):
         """The document with this id, or None when there is none.
 
         Raises:
-            pydantic.ValidationError: the value is no id of this model.
+            ValidationFailed: the value is no id of this model.
             RefusedOperation: the model does not announce its changes, so nothing would ever be dropped.
         """
         cache, wanted = self._cache(), known_id(self._model, document_id)

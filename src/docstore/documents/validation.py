@@ -18,6 +18,7 @@ from docstore.documents.codec import BAIL, codec_of, judging_validator, unchange
 from docstore.documents.fields import utc_now
 from docstore.documents.hydration import lenient_schema
 from docstore.documents.lazy import parse_now
+from docstore.documents.unstorable import unencodable_value
 from docstore.errors import RequiredViolation, ValidationFailed
 
 if TYPE_CHECKING:
@@ -50,7 +51,13 @@ def prepared(document: "StoredDocument", *, stored: bool) -> dict[str, Any]:
     if proven is not None:
         return proven
     revalidate(document, stored=stored)
-    return encoded(document)
+    try:
+        return encoded(document)
+    except ValueError as error:
+        told = unencodable_value(type(document).__name__, document.__dict__)
+        if told is None:
+            raise
+        raise told from error
 
 
 def prepared_to_insert(document: "StoredDocument", now: datetime | None = None) -> dict[str, Any]:
@@ -82,7 +89,7 @@ def prepared_batch(documents: Sequence["StoredDocument"]) -> list[dict[str, Any]
         if check is not None:
             try:
                 fields = check(attributes, False)
-            except KeyError:  # made without all its fields: pydantic says it properly
+            except (KeyError, ValueError):  # made without all its fields, or of no known type: to be told properly
                 fields = BAIL
         if fields is BAIL:
             fields = prepared_to_insert(document, now)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
+from types import NoneType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast, get_args
 
 from beanie import Document as BeanieDocument
 from beanie.odm.settings.document import DocumentSettings
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationInfo, model_validator
+from bson import ObjectId
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, ValidationInfo, model_validator
 from pydantic.alias_generators import to_camel
 
 from docstore.documents._metaclass import DocumentMeta
@@ -27,7 +29,7 @@ from docstore.documents.retention import Retention
 from docstore.documents.shard_keys import ShardKey
 from docstore.documents.states import StateMachine
 from docstore.documents.triggers import Trigger
-from docstore.errors import NotBound
+from docstore.errors import NotBound, ValidationFailed
 
 _OWN_ATTRIBUTES: Final = frozenset(
     {"id", "created_at", "updated_at", "deleted_at", "is_deleted", "deleted_by", "deletion_id"}
@@ -52,6 +54,13 @@ def _not_bound(model: type) -> NotBound:
         hint="Open a Store first: async with Store.from_env(models=(*ALL, Mine)) as store: ...",
         collection=model.__name__,
     )
+
+
+def _id_in_words(annotation: Any) -> str:
+    kinds = [each for each in get_args(annotation) or (annotation,) if isinstance(each, type) and each is not NoneType]
+    if any(issubclass(each, ObjectId) for each in kinds) or not kinds:
+        return "an ObjectId, or its 24 hexadecimal digits"
+    return " or ".join(f"a {each.__name__}" for each in kinds)
 
 
 @lru_cache(maxsize=64)
@@ -200,9 +209,19 @@ class DeclaredDocument(BeanieDocument, metaclass=DocumentMeta):
         """`value` as an id of this model.
 
         Raises:
-            pydantic.ValidationError: it is none.
+            ValidationFailed: it is none.
         """
-        return _adapter(cls.model_fields["id"].annotation).validate_python(value)
+        wanted = cls.model_fields["id"].annotation
+        try:
+            return _adapter(wanted).validate_python(value)
+        except ValidationError as error:
+            raise ValidationFailed(
+                f"a {type(value).__name__} is given as the id of a {cls.__name__}, and does not fit.",
+                hint=f"What fits is {_id_in_words(wanted)}.",
+                collection=cls.__name__,
+                field="id",
+                value_type=type(value).__name__,
+            ) from error
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:

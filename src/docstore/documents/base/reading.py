@@ -52,7 +52,7 @@ class FoundDocument(DeclaredDocument):
         """The document with this id, or None when there is none.
 
         Raises:
-            pydantic.ValidationError: the value is no id of this model.
+            ValidationFailed: the value is no id of this model.
         """
         loader = loader_of(cls)
         if loader is None or fetch_links:
@@ -82,7 +82,7 @@ class FoundDocument(DeclaredDocument):
         """The documents with these ids in one query, in the order asked; an id without a document is left out.
 
         Raises:
-            pydantic.ValidationError: a value is no id of this model.
+            ValidationFailed: a value is no id of this model.
         """
         wanted = [as_key(encode_value(known_id(cls, each))) for each in ids]
         found = await cls.find(trusted({"_id": {"$in": list(dict.fromkeys(wanted))}}), session=session).to_list()

@@ -32,7 +32,7 @@ from docstore.documents.lifecycle import (
 from docstore.documents.tracking import forget_with_transaction, is_changed, keep_state, roll_back, state_of
 from docstore.documents.transactions import ambient_session
 from docstore.documents.triggers import following_triggers
-from docstore.documents.validation import encoded, revalidate
+from docstore.documents.validation import encoded, prepared, revalidate
 from docstore.errors import NotFound
 
 if TYPE_CHECKING:
@@ -179,10 +179,10 @@ class StoredDocument(FoundDocument):
             NotFound, DeletedDocument, StaleDocument, UniqueViolation, ValidationFailed: as the names say.
         """
         forget_with_transaction(self)
-        revalidate(self, stored=True)
+        fields = prepared(self, stored=True)
         self.updated_at = utc_now()
         try:
-            with translated(type(self).__name__):
+            with translated(type(self).__name__, fields):
                 async with following_triggers(self, kwargs.get("session")):
                     return await super().replace(*args, **kwargs)
         except NotFound as error:

@@ -11,6 +11,7 @@ from docstore.documents.driver_errors import translated
 from docstore.documents.filters.compiling import CompiledFilter, compile_filter, compile_key
 from docstore.documents.filters.trusted import TrustedName
 from docstore.documents.filters.updates import compile_update, rename_fields
+from docstore.errors import PageError
 
 
 def is_strict(document_model: Any) -> bool:
@@ -150,6 +151,21 @@ class JudgedFindMany(JudgedQuery, _ToldReading):
         if keys:
             strict = is_strict(self.document_model)
             super().sort(*(self._sort_key(each, strict=strict) for each in keys))  # type: ignore[misc]  # Beanie's
+        return self
+
+    def skip(self, n: Any) -> Self:
+        """Leave out the first `n` documents.
+
+        Raises:
+            PageError: `n` is no whole number from 0 on.
+        """
+        if n is not None and (not isinstance(n, int) or n < 0):
+            raise PageError(
+                f"skip() of a query on {self.document_model.__name__} takes a whole number from 0 on, not "
+                f"{n if isinstance(n, int) else type(n).__name__}.",
+                hint="Deep pages cost less by their cursor: page(limit, after=...).",
+            )
+        super().skip(n)  # type: ignore[misc]  # Beanie's
         return self
 
     async def distinct(self, key: Any, session: Any = None, **kwargs: Any) -> list[Any]:

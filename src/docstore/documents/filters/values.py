@@ -175,6 +175,8 @@ class Coercer:
         return " or ".join(dict.fromkeys(names)) or "null"
 
     def _wrong(self, value: Any, expected: str) -> ValidationFailed:
+        if type(value).__name__ == expected == "int":
+            expected = "an int of at most 64 bits"
         return ValidationFailed(
             f"{self._path.spelled} is compared with {type(value).__name__}; what fits is {expected}.",
             hint="To look for documents without a value, write trusted({...})." if value is None else None,

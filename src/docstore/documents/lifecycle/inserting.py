@@ -35,7 +35,7 @@ async def insert_new(document: "StoredDocument", session: Session) -> dict[str, 
     fields = prepared_to_insert(document)
     if "_id" not in fields and has_object_ids(cast("Any", model)):
         (fields["_id"],) = new_ids(1)
-    with translated(model.__name__):
+    with translated(model.__name__, fields):
         inserted_id = await model.get_pymongo_collection().insert_stamped(fields, session)
     give_id(document, inserted_id)
     return fields
@@ -63,7 +63,7 @@ async def insert_together(
         without = [fields for fields in stored if "_id" not in fields]
         for fields, made in zip(without, new_ids(len(without)), strict=True):
             fields["_id"] = made
-    with translated(model.__name__):
+    with translated(model.__name__, stored):
         result = await model.get_pymongo_collection().insert_stamped_many(stored, session, options)
     for document, inserted_id in zip(documents, result.inserted_ids, strict=True):
         give_id(document, inserted_id)
@@ -74,7 +74,7 @@ def known_id(model: type["StoredDocument"], value: Any) -> Any:
     """`value` as an id of the model, without parsing what is known to be one.
 
     Raises:
-        pydantic.ValidationError: it is none.
+        ValidationFailed: it is none.
     """
     return beanie_id(value) if type(value) is ObjectId and has_object_ids(cast("Any", model)) else model.parse_id(value)
 

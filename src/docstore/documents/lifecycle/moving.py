@@ -45,7 +45,7 @@ async def move(document: "StoredDocument", state: StrEnum, changes: Mapping[str,
     allowed: list[Any] = [source.value for source in sources] + ([None] if default in sources else [])
     query = {"_id": stored_id(document), model.stored_name(machine.field): {"$in": allowed}}
     collection = model.get_pymongo_collection()
-    with translated(collection.name):
+    with translated(collection.name, fields):
         result = await collection.set_fields(query, fields)
     if not result.matched_count:
         present = await collection.find_one({"_id": stored_id(document)}) if document.id is not None else None

@@ -45,7 +45,7 @@ async def save_document(document: "StoredDocument", session: Session) -> dict[st
     query: dict[str, Any] = {"_id": stored_id(document)}
     if type(document).versioned:
         query["version"] = of_version(document.version)
-    with translated(collection.name):
+    with translated(collection.name, changed):
         result = await collection.set_fields(query, changed, session=session)
     if result.matched_count:
         if type(document).versioned:
