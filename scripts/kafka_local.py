@@ -224,6 +224,7 @@ class LocalKafka:
             "share.coordinator.state.topic.replication.factor": replicas,
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
+            "group.min.session.timeout.ms": "1000",
             "controlled.shutdown.enable": "true",
             "log.flush.interval.messages": "1000",
             **self._properties,

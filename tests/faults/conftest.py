@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from docstore.clients import make_kafka_consumer
 from docstore.outbox import OutboxEntry
 from docstore.outbox.envelopes import envelope
+from docstore.settings import Settings
 from docstore.workers import Message
 
 WrongClock = Callable[[timedelta], AbstractContextManager[None]]
@@ -60,3 +66,17 @@ def waiting() -> Waiting:
         ]
 
     return of
+
+
+async def received(settings: Settings, topic: str, count: int) -> dict[str, list[int]]:
+    """The numbers of a topic's messages by key, in the order in which they stand."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    ids: set[bytes] = set()
+    async with make_kafka_consumer(f"look-{uuid4().hex[:6]}", [topic], settings) as consumer:
+        async with asyncio.timeout(60):
+            while len(ids) < count:
+                for records in (await consumer.getmany(timeout_ms=500)).values():
+                    for record in records:
+                        ids.add(dict(record.headers)["ce_id"])
+                        found[record.key.decode()].append(json.loads(record.value)["number"])
+    return found

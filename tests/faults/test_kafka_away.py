@@ -1,0 +1,186 @@
+"""Kafka away for a while, or one broker of three lost for good: the backlog shows, and everything arrives in order.
+
+`DOCSTORE_TEST_OUTAGE` says how many seconds Kafka is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from tests.databases import drop_database
+from tests.faults.conftest import received
+from tests.faults.killed import MODELS, Bookkeeper, Ledger, Numbered
+
+from docstore.clients.metrics import PrometheusMetrics
+from docstore.documents import declared_indexes, emit, utc_now
+from docstore.models import Author, EmailRecipient, Member, Post
+from docstore.outbox import OutboxEntry, outbox_metrics, outbox_status
+from docstore.settings import Settings
+from docstore.store import Store
+from docstore.workers import ConsumerRunner, DeadLetter
+from docstore.workers.registry import WORKERS
+from docstore.workers.running import RunningWorker, run_workers
+from scripts.kafka_local import KafkaUnavailable, LocalKafka
+
+OUTAGE_S = float(os.environ.get("DOCSTORE_TEST_OUTAGE", "4"))
+KEYS = [f"k{number}" for number in range(5)]
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240 + OUTAGE_S)]
+
+
+@asynccontextmanager
+async def kafka_of(brokers: int) -> AsyncIterator[LocalKafka]:
+    """A Kafka that nobody else uses, to be stopped and killed."""
+    kafka = LocalKafka(brokers)
+    try:
+        await asyncio.to_thread(kafka.__enter__)
+    except KafkaUnavailable as error:
+        pytest.skip(f"no real Kafka here: {error}")
+    try:
+        yield kafka
+    finally:
+        await asyncio.to_thread(kafka.__exit__, None, None, None)
+
+
+@asynccontextmanager
+async def store_on(settings: Settings, kafka: LocalKafka) -> AsyncIterator[Store]:
+    own = settings.with_urls(kafka_service_uri=kafka.bootstrap, kafka_topic_prefix=f"a{uuid4().hex[:6]}.")
+    async with Store(own, models=MODELS) as store:
+        for model in store.models:
+            indexes = [wanted.to_index_model(model) for wanted in declared_indexes(model)]
+            if indexes:
+                await store.database[model.get_collection_name()].create_indexes(indexes)
+        yield store
+        await drop_database(store.client, own.effective_database_name)
+
+
+class Writer:
+    """Emits events of every key, one after the other, until it is told to stop."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._stop = asyncio.Event()
+        self._task = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        while not self._stop.is_set():
+            await emit(*(Numbered(aggregate_id=key, number=self.number) for key in KEYS))
+            self.number += 1
+            await asyncio.sleep(0.2)
+
+    async def end(self) -> int:
+        """How many events each key has."""
+        self._stop.set()
+        await self._task
+        return self.number
+
+
+@pytest_asyncio.fixture
+async def writing() -> AsyncIterator[Callable[[], Writer]]:
+    writers: list[Writer] = []
+
+    def begin() -> Writer:
+        writers.append(Writer())
+        return writers[-1]
+
+    yield begin
+    for writer in writers:
+        await writer.end()
+
+
+async def eventually(true: Callable[[], Awaitable[bool]], within_s: float = 100) -> None:
+    async with asyncio.timeout(within_s):
+        while not await true():
+            await asyncio.sleep(0.1)
+
+
+async def nothing_pending() -> bool:
+    return not (await outbox_status()).pending
+
+
+async def test_kafka_is_away_and_comes_back(settings: Settings, writing: Callable[[], Writer]) -> None:
+    metrics, stop = PrometheusMetrics(), asyncio.Event()
+    async with kafka_of(1) as kafka, store_on(settings, kafka) as store:
+        names = ("relay", "publisher", "newsletter")
+        workers = [RunningWorker(WORKERS[name], store, drain_s=2, metrics=metrics) for name in names]
+        running = asyncio.create_task(run_workers(workers, stop, drain_s=2))
+        await Member.insert_many([Member(email=f"m{number}@example.com") for number in range(20)])
+        author = await Author(clerk_id="c1", name="Ada", email="ada@example.com").insert()
+        writer = writing()
+        await eventually(lambda: OutboxEntry.find({"status": "PUBLISHED", "name": Numbered.name}).exists())
+
+        await asyncio.to_thread(kafka.stop, kafka.brokers[0], kill=True)
+        post = await Post(title="N", content="…", post_url="n", author_id=author.id, is_newsletter=True).insert()
+        await post.schedule(utc_now() + timedelta(hours=1))
+        await Post.find(Post.id == post.id).update({"$set": {"publishDate": utc_now()}})
+        await asyncio.sleep(OUTAGE_S)
+        status = await outbox_status()
+        await outbox_metrics(metrics)
+        away = await Post.get(post.id)
+        assert away is not None
+        assert away.status == "PUBLISHED", "the database does not wait for Kafka"
+        assert status.pending["post.published"] == 1
+        assert status.pending[Numbered.name] > len(KEYS)
+        assert status.oldest_pending_s > 0
+        assert f"docstore_outbox_pending {float(sum(status.pending.values()))}".split(".")[0] in _shown(metrics)
+
+        await asyncio.to_thread(kafka.start, kafka.brokers[0])
+        await eventually(lambda: EmailRecipient.find().exists())
+        each = await writer.end()
+        await eventually(nothing_pending)
+        stop.set()
+        await running
+        found = await received(store.settings, Numbered.name, each * len(KEYS))
+        recipients = Counter([row.email async for row in EmailRecipient.find()])
+        assert not (await outbox_status()).dead
+    assert set(found) == set(KEYS)
+    for numbers in found.values():
+        assert list(dict.fromkeys(numbers)) == list(range(each))
+    assert recipients == Counter({f"m{number}@example.com": 1 for number in range(20)})
+
+
+def _shown(metrics: PrometheusMetrics) -> str:
+    return metrics.exposition().decode()
+
+
+async def test_one_broker_of_three_is_lost(settings: Settings, writing: Callable[[], Writer]) -> None:
+    stop = asyncio.Event()
+    async with kafka_of(3) as kafka, store_on(settings, kafka) as store:
+
+        async def member() -> None:
+            worker = Bookkeeper()
+            runner = ConsumerRunner(worker)
+            async with store.make_consumer(worker.group, worker.topics, listener=runner) as consumer:
+                await runner.run(consumer, stop)
+
+        relay = asyncio.create_task(run_workers([RunningWorker(WORKERS["relay"], store)], stop, drain_s=2))
+        members = [asyncio.create_task(member()) for _ in range(2)]
+        writer = writing()
+        await eventually(lambda: Ledger.find().exists())
+        before = writer.number
+        await asyncio.to_thread(kafka.stop, kafka.brokers[0], kill=True)
+        await eventually(lambda: Ledger.find(Ledger.number > before + 10).exists())
+        each = await writer.end()
+        await eventually(nothing_pending)
+
+        async def all_entered() -> bool:
+            return await Ledger.find().count() >= each * len(KEYS)
+
+        await eventually(all_entered)
+        stop.set()
+        await asyncio.gather(relay, *members)
+        rows = await Ledger.find().to_list()
+        assert await DeadLetter.find().count() == 0
+    entered: defaultdict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        entered[row.key].append(row.number)
+        assert row.before == row.number - 1
+    assert {key: sorted(numbers) for key, numbers in entered.items()} == {key: list(range(each)) for key in KEYS}
