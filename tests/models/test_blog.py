@@ -1,5 +1,6 @@
 """Posts on their way to publication, and what the blog's documents refuse."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -92,6 +93,22 @@ async def test_publish_keeps_a_date_in_the_past_and_replaces_one_to_come(author:
     await early.publish()
     assert early.publish_date is not None
     assert early.publish_date <= utc_now()
+
+
+async def test_of_many_who_publish_at_once_one_does(author: Author, store: Store) -> None:
+    post = await a_post(author).insert()
+
+    async def publish() -> bool:
+        mine = await Post.get(post.id)
+        assert mine is not None
+        try:
+            await mine.publish()
+        except InvalidTransition:
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*(publish() for _ in range(6)))) == 1
+    assert await store.database["OutboxEntry"].count_documents({"name": "post.published"}) == 1
 
 
 async def test_a_failing_event_leaves_the_post_unpublished(author: Author) -> None:

@@ -24,7 +24,7 @@ from docstore.documents import (
     has_many,
     index,
     run_in_transaction,
-    transaction,
+    transactional,
     unique,
     utc_now,
 )
@@ -114,6 +114,7 @@ class Post(Document):
             wanted["contentType"] = content_type.value
         return cls.find(wanted).sort("-publishDate", "-_id")
 
+    @transactional
     async def publish(self) -> Self:
         """Put the post online now; PostPublished is told in the same transaction.
 
@@ -124,19 +125,18 @@ class Post(Document):
         """
         now = utc_now()
         since = self.publish_date if self.publish_date and self.publish_date <= now else now
-        async with transaction():
-            await self.move_to(PostStatus.PUBLISHED, publish_date=since)
-            await emit(
-                PostPublished(
-                    aggregate_id=cast("DocumentId", self.id),
-                    title=self.title,
-                    post_url=self.post_url,
-                    content_type=self.content_type,
-                    is_newsletter=self.is_newsletter,
-                    newsletter_type=self.newsletter_type,
-                    author_id=self.author_id,
-                )
+        await self.move_to(PostStatus.PUBLISHED, publish_date=since)
+        await emit(
+            PostPublished(
+                aggregate_id=cast("DocumentId", self.id),
+                title=self.title,
+                post_url=self.post_url,
+                content_type=self.content_type,
+                is_newsletter=self.is_newsletter,
+                newsletter_type=self.newsletter_type,
+                author_id=self.author_id,
             )
+        )
         return self
 
     async def schedule(self, at: datetime) -> Self:
