@@ -15,6 +15,9 @@ from docstore.schema.migrations import MigrationRunner, Pace
 Database = AsyncDatabase[dict[str, Any]]
 Write = Callable[..., Path]
 
+MECHANISM = ("Mig", "Lease", "_dropped")
+"""How the names of collections begin that migrations have for themselves."""
+
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
