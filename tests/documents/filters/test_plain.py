@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from beanie import Document as BeanieDocument
 from beanie.odm.bulk import BulkWriter
-from beanie.operators import Inc, Set, Unset
+from beanie.operators import In, Inc, Set, Unset
 from bson import ObjectId
 from pydantic import AliasChoices, ConfigDict, Field
 
@@ -273,3 +273,18 @@ async def test_query_level_writes_tell_the_drivers_errors_in_docstores_words(ask
         await Page.find(Page.title == "b").update(Set({Page.title: "a"}))
     with pytest.raises(UniqueViolation, match="title"):
         await Page.find_one(Page.title == "b").update(Set({Page.title: "a"}))
+
+
+async def test_totals_take_names_as_the_model_has_them(asked: Asked) -> None:
+    await Page.insert_many([Page(title="a", view_count=1), Page(title="b", view_count=3)])
+    for name in ("view_count", "viewCount", Page.view_count):
+        query = Page.find(In(Page.title, ["a", "b"]))
+        assert (await query.sum(name), await query.avg(name), await query.max(name), await query.min(name)) == (
+            4,
+            2,
+            3,
+            1,
+        )
+    with pytest.raises(UnknownField, match="view_count"):
+        await Page.find().sum("view_cuont")
+    assert await Page.find(Page.title == "nobody").sum("view_count") is None

@@ -174,10 +174,32 @@ class JudgedFindMany(JudgedQuery, _ToldReading):
         Raises:
             UnknownField: the model has no such field.
         """
-        name = compile_key(model_of(self.document_model), key, strict=is_strict(self.document_model))
         with self._told():
-            found: list[Any] = await super().distinct(name, session, **kwargs)  # type: ignore[misc]  # Beanie's
+            found: list[Any] = await super().distinct(self._key(key), session, **kwargs)  # type: ignore[misc]  # Beanie's
             return found
+
+    async def sum(self, field: Any, session: Any = None, ignore_cache: bool = False) -> float | None:
+        """The sum of a field's values; None where nothing matches. Raises UnknownField, as the three below."""
+        total: float | None = await super().sum(self._key(field), session, ignore_cache)  # type: ignore[misc]  # Beanie's
+        return total
+
+    async def avg(self, field: Any, session: Any = None, ignore_cache: bool = False) -> float | None:
+        """The mean of a field's values; None where nothing matches."""
+        mean: float | None = await super().avg(self._key(field), session, ignore_cache)  # type: ignore[misc]  # Beanie's
+        return mean
+
+    async def max(self, field: Any, session: Any = None, ignore_cache: bool = False) -> Any:
+        """The largest of a field's values; None where nothing matches."""
+        return await super().max(self._key(field), session, ignore_cache)  # type: ignore[misc]  # Beanie's
+
+    async def min(self, field: Any, session: Any = None, ignore_cache: bool = False) -> Any:
+        """The smallest of a field's values; None where nothing matches."""
+        return await super().min(self._key(field), session, ignore_cache)  # type: ignore[misc]  # Beanie's
+
+    def _key(self, field: Any) -> Any:
+        if not isinstance(field, str):
+            return field
+        return compile_key(model_of(self.document_model), field, strict=is_strict(self.document_model))
 
     def _sort_key(self, given: Any, *, strict: bool) -> Any:
         if isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str):
