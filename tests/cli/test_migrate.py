@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,6 @@ def test_status_explains_what_is_half_way(run: Run, folder: Path, posts: Databas
     assert "0001_x raised ValueError on its way up: no such thing." in failed.stderr
     told = run("migrate", "status").stdout
     assert "0001_x is half-way on its way up" in told
-    assert "1. backfill Post.priority: done" in told
     assert "1. backfill Post.priority: done" in told
     assert "`docstore migrate up` goes on there" in told
 
@@ -159,3 +159,37 @@ def test_generate_asks_nobody_where_nobody_can_answer_and_drift_is_told(
     assert "field other is in no model, in 1 of 2 documents" in found.stdout
     malformed = run(*second, "migrate", "generate", "--rename", "Post.title")
     assert "--rename 'Post.title' is malformed." in malformed.stderr
+
+
+def test_status_tells_the_running_from_the_dead(run: Run, folder: Path, posts: Database) -> None:
+    folder.mkdir()
+    (folder / "0001_x.py").write_text(BODY)
+    run("migrate", "baseline")
+    lease = {"_id": "migrations"}
+    posts["MigrationJournal"].update_one({"_id": "0001_x"}, {"$set": {"state": "running", "token": 9}})
+    dead = run("migrate", "status").stdout
+    assert "Its process is gone: it was killed, or its machine was." in dead
+    assert "None of its steps has begun." in dead
+    assert "`docstore migrate up` goes on there" in dead
+
+    held = {"holder": "h", "owner": "deployer:7", "token": 9, "until": datetime.now(UTC) + timedelta(minutes=1)}
+    posts["Lease"].update_one(lease, {"$set": held})
+    alive = run("migrate", "status").stdout
+    assert "deployer:7 runs migrations just now" in alive
+    assert "It is running, or died just now: its lease runs until" in alive
+    assert "goes on there" not in alive
+    assert json.loads(run("migrate", "status", "--json").stdout)["atWork"] == "deployer:7"
+
+
+def test_models_of_ones_own_never_get_the_migrations_of_docstores_models(
+    run: Run, folder: Path, posts: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packaged = folder.parent / "wheel" / "_files" / "migrations"
+    packaged.mkdir(parents=True)
+    (packaged / "0001_x.py").write_text(BODY)
+    monkeypatch.setattr("docstore.cli.migrate.files", lambda _: folder.parent / "wheel")
+    Path("migrate_models_own.py").write_text(MODELS.format(fields="title: str"))
+    refused = run("--models", "migrate_models_own:ALL", "migrate", "up")
+    assert "there is no directory migrations" in refused.stderr
+    assert posts["Post"].find_one() == {"_id": 1}
+    assert "0001_x applied" in run("migrate", "up").stdout

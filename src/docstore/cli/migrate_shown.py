@@ -123,7 +123,7 @@ def plan_told(planned: PlannedMigration) -> str:
 def ran_told(ran: RanMigration) -> str:
     """One migration that ran, in a line."""
     done = "applied" if ran.direction == "up" else "rolled back"
-    documents = f", {counted(ran.documents, 'document')} changed" if ran.documents else ""
+    documents = f", {counted(ran.documents, 'change')} of documents" if ran.documents else ""
     return f"{ran.name} {done} in {_took(ran.seconds)}{documents}."
 
 

@@ -140,7 +140,8 @@ async def test_forgotten_values_do_not_come_back(database: Database, runner: Mig
     write(1, up='await m.drop_field("Post", "old")', down='await m.restore_field("Post", "old")')
     await runner.up()
     assert await runner.forget("1") == 1
-    await runner.down()
+    (ran,) = await runner.down()
+    assert ran.notes == ("what it had kept was forgotten: values that it removed or wrote over did not come back",)
     assert await contents(database) == [{"_id": 1}]
     assert await database[KEPT].count_documents({}) == 0
 

@@ -140,7 +140,8 @@ def find_migrations(directory: Path) -> tuple[MigrationFile, ...]:
     """
     if not directory.is_dir():
         raise MigrationError(
-            f"there is no directory {directory}.", hint="Make the first migration: docstore migrate new SLUG."
+            f"there is no directory {directory}.",
+            hint="Make the first migration: docstore migrate generate, or docstore migrate new TITLE for an empty one.",
         )
     found = [_read(path) for path in sorted(directory.iterdir()) if _NUMBERED.fullmatch(path.name)]
     found.sort(key=lambda each: (each.number, each.name))

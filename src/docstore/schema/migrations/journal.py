@@ -80,6 +80,8 @@ class Entry:
     session: bytes = b""
     """The driver session of the run, by which another process ends the transaction of one that was killed."""
     history: tuple[Mapping[str, Any], ...] = ()
+    forgotten: bool = False
+    """Whether what it had kept for its way back was removed since."""
 
     @property
     def half_way(self) -> bool:
@@ -166,6 +168,8 @@ class Journal:
         if not resume:
             # One write makes the old steps count no longer, whatever becomes of this process.
             changes["run"] = run = uuid4().hex
+            if direction == "up":
+                changes["forgotten"] = False
             changes["startedUp"] = None if started_up is None else [_row(each) for each in started_up]
         await self._write(name, changes, event=f"{direction} {event}", upsert=True)
         if not resume:
@@ -232,6 +236,10 @@ class Journal:
         await self._write(name, changes, event=event, upsert=True)
         await self._steps.delete_many({"migration": name})
 
+    async def forgotten(self, name: str) -> None:
+        """Write down that there is nothing kept for its way back any more."""
+        await self._write(name, {"forgotten": True}, event="kept values forgotten")
+
     async def forget(self, name: str) -> None:
         """Take a migration's row out."""
         await self._steps.delete_many({"migration": name})
@@ -290,6 +298,7 @@ def _entry(row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> Entry:
         steps=_records(steps),
         started_up=_records(row["startedUp"]) if row.get("startedUp") is not None else None,
         history=tuple(row.get("history") or ()),
+        forgotten=bool(row.get("forgotten")),
         session=bytes(row.get("session") or b""),
     )
 

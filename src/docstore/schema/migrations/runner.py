@@ -215,8 +215,10 @@ class MigrationRunner:
 
     async def forget(self, wanted: str) -> int:
         """Remove what an applied migration kept for its way back, which is then no longer exact."""
-        async with self._lease():
+        async with self._lease() as lease:
             each = named(await self.status(), wanted)
+            if each.in_database:
+                await Journal(self.database, lease, self.who).forgotten(each.name)
             aside = aside_name(each.name, "")
             for name in await self.database.list_collection_names():
                 if name.startswith(aside):
@@ -435,6 +437,8 @@ class _Run:
             for each in entry.steps
             if "left" in each.notes
         ]
+        if entry.forgotten and self.direction == "down":
+            notes.append("what it had kept was forgotten: values that it removed or wrote over did not come back")
         return RanMigration(
             self.loaded.name,
             self.loaded.description,
