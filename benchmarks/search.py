@@ -105,23 +105,21 @@ async def reindex_rows(store: Store, posts: int, rounds: int) -> None:
 
 async def memory(store: Store, posts: int) -> None:
     """How much this process holds while so many records go by."""
-    index, seen = await store.search_index(), {}
+    index, held = await store.search_index(), {}
     began = time.perf_counter()
-    await fill(store, posts)
+    await fill(store, posts, tags_each=0, indexes=False)  # a reindex reads by id
     print(f"{posts:,} posts are there after {time.perf_counter() - began:,.0f} s")
 
     def note(at: Progress) -> None:
-        if at.stage == "building" and at.done % 50_000 < BATCH:
-            seen[at.done] = resident_megabytes()
+        if at.stage == "building":
+            held.setdefault(at.done * 20 // posts, resident_megabytes())
 
     began = time.perf_counter()
     report = await reindex(index, POSTS, OutboxChanges(), store.database, on_progress=note)
     taken = time.perf_counter() - began
     assert report.records == posts, report
-    first, most = next(iter(seen.values())), max(seen.values())
     print(f"{posts:,} records in {taken:,.0f} s ({posts / taken:,.0f}/s) against a server that counts them")
-    end = resident_megabytes()
-    print(f"resident after the first 50,000: {first:.0f} MB, at most {most:.0f} MB, at the end {end:.0f} MB")
+    print("resident, in MB, at each twentieth: " + " ".join(f"{each:.0f}" for each in held.values()))
 
 
 @asynccontextmanager

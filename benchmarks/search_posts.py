@@ -13,14 +13,15 @@ _TEXT: Final = "What a reader sees of it before the rest, in two sentences of th
 _CHUNK: Final = 5_000
 
 
-async def fill(store: Store, posts: int) -> None:
-    """Published posts of ten authors, two of twenty tags each; written bare, for they are not what is measured."""
+async def fill(store: Store, posts: int, *, tags_each: int = 2, indexes: bool = True) -> None:
+    """Published posts of ten authors, with some of twenty tags; written bare, for they are not what is measured."""
     now = utc_now()
     stamps = {"createdAt": now, "updatedAt": now, "deletedAt": None, "isDeleted": False}
     for model in (Author, Tag, Post, TagOnPost, OutboxEntry):
         collection = store.database[model.get_collection_name()]
         await collection.drop()
-        await collection.create_indexes([each.to_index_model(model) for each in declared_indexes(model)])
+        if indexes:
+            await collection.create_indexes([each.to_index_model(model) for each in declared_indexes(model)])
     authors = [ObjectId() for _ in range(10)]
     tags = [ObjectId() for _ in range(20)]
     await store.database["Author"].insert_many(
@@ -59,7 +60,8 @@ async def fill(store: Store, posts: int) -> None:
         links = [
             {"_id": ObjectId(), "postId": row["_id"], "tagId": tags[(n + more) % 20], **stamps}
             for n, row in zip(numbers, rows, strict=True)
-            for more in (0, 7)
+            for more in range(tags_each)
         ]
         await store.database["Post"].insert_many(rows, ordered=False)
-        await store.database["TagOnPost"].insert_many(links, ordered=False)
+        if links:
+            await store.database["TagOnPost"].insert_many(links, ordered=False)

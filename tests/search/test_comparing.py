@@ -10,6 +10,7 @@ from tests.search.engine import Meddled
 from docstore.clients import SearchIndex
 from docstore.models import Account, Platform, Post
 from docstore.search import ACCOUNTS, POSTS, SearchParked, apply_changes, content_hash, full_sync, sync_index, verify
+from docstore.store import Store
 
 
 async def spoiled(post: Post, index: SearchIndex) -> None:
@@ -71,13 +72,27 @@ async def test_a_record_that_cannot_be_written_is_parked_and_no_difference(post:
     assert "title" in row.reason
     assert "x" * 50 not in row.reason
     compared = await verify(index, POSTS)
-    assert (compared.ok, compared.parked) == (True, 1)
+    assert (compared.ok, compared.unfit) == (True, 1)
     assert (await sync_index(index, POSTS)).parked == {"posts": 1}
     post.title = "Short"
     await post.save()
     await sync_index(index, POSTS)
     assert await SearchParked.count() == 0
     assert await index.get_object("posts", str(post.id)) is not None
+
+
+@pytest.mark.parametrize("way", ["sync", "mend"])
+async def test_what_became_unfit_unheard_is_parked(store: Store, post: Post, index: SearchIndex, way: str) -> None:
+    await full_sync(index)
+    await store.database["Post"].update_one({"_id": post.id}, {"$set": {"title": "x" * 100_001}})
+    report = await verify(index, POSTS)
+    assert (report.ok, report.unfit, report.examples["unfit"]) == (True, 1, [str(post.id)])
+    assert await SearchParked.count() == 0
+    if way == "sync":
+        assert (await sync_index(index, POSTS)).parked == {"posts": 1}
+    else:
+        assert (await verify(index, POSTS, mend=True)).mended.parked == {"posts": 1}
+    assert await SearchParked.count() == 1
 
 
 async def test_a_parked_record_whose_document_goes_is_forgotten(post: Post, index: SearchIndex) -> None:

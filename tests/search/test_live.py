@@ -81,7 +81,7 @@ async def test_a_document_that_breaks_its_model_keeps_no_other_from_the_index(st
     (parked,) = await SearchParked.find().to_list()
     assert (parked.object_id, "title" in parked.reason) == (str(post.id), True)
     compared = await verify(index, POSTS)
-    assert (compared.ok, compared.parked) == (True, 1)
+    assert (compared.ok, compared.unfit) == (True, 1)
     await store.database["Post"].update_one({"_id": post.id}, {"$set": {"title": "Mended"}})
     assert (await sync_index(index, POSTS)).saved == {"posts": 1}
     assert await SearchParked.count() == 0

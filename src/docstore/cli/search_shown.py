@@ -162,7 +162,7 @@ def show_reindex(invocation: Invocation, reports: Sequence[ReindexReport], *, dr
         )
         for each in reports
     )
-    columns = ("before", "would be" if dry_run else "now", "replayed", "parked", "written", "time")
+    columns = ("before", "would be" if dry_run else "now", "replayed", "parked", "size", "time")
     if reports:
         invocation.out.print(table("index", *columns, rows=rows, right=columns))
     if swept := [name for each in reports for name in each.swept]:
@@ -180,18 +180,20 @@ def show_verify(invocation: Invocation, reports: Sequence[VerifyReport]) -> None
     rows = (
         (
             each.index,
-            *(f"{number:,}" for number in (each.compared, each.missing, each.stale, each.orphaned, each.parked)),
+            *(f"{number:,}" for number in (each.compared, each.missing, each.stale, each.orphaned, each.unfit)),
             _mended(each),
         )
         for each in reports
     )
-    columns = ("compared", "missing", "stale", "orphaned", "parked")
+    columns = ("compared", "missing", "stale", "orphaned", "unfit")
     invocation.out.print(table("index", *columns, "mended", rows=rows, right=columns))
     examples = [(each.index, kind, ", ".join(ids)) for each in reports for kind, ids in each.examples.items() if ids]
     if examples:
         invocation.out.print(table("index", "what", "objectIDs", rows=examples))
     if not all(each.ok for each in reports):
         invocation.out.print("`docstore search verify --mend` writes and deletes what differs.")
+    if any(each.unfit for each in reports):
+        invocation.out.print("What is unfit cannot be written; `docstore search sync` parks it with the reason.")
 
 
 def _settings(status: IndexStatus) -> str:

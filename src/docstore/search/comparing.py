@@ -30,14 +30,15 @@ _ADDED = ("_highlightResult", "_snippetResult", "_rankingInfo", "_distinctSeqID"
 
 
 class Differences(NamedTuple):
-    """ObjectIDs by what is wrong with their records."""
+    """ObjectIDs by what is wrong with their records; those of `unfit` cannot be written at all."""
 
     missing: list[str]
     stale: list[str]
     orphaned: list[str]
+    unfit: list[str]
 
     def all(self) -> list[str]:
-        """Every objectID."""
+        """Every objectID that can be mended."""
         return [*self.missing, *self.stale, *self.orphaned]
 
 
@@ -51,7 +52,7 @@ class VerifyReport:
         missing: how many records are not there.
         stale: how many are not what their documents say.
         orphaned: how many have no document.
-        parked: how many records cannot be written; they are not counted as missing or stale.
+        unfit: how many records cannot be written as they are; they are not counted as missing or stale.
         mended: records that were saved, deleted and parked, where it was asked for.
         examples: some objectIDs of each kind.
     """
@@ -61,7 +62,7 @@ class VerifyReport:
     missing: int = 0
     stale: int = 0
     orphaned: int = 0
-    parked: int = 0
+    unfit: int = 0
     mended: SyncReport = field(default_factory=SyncReport)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
@@ -75,6 +76,10 @@ class VerifyReport:
         self.missing += len(found.missing)
         self.stale += len(found.stale)
         self.orphaned += len(found.orphaned)
+        self.name(found)
+
+    def name(self, found: Differences) -> None:
+        """Keep some objectIDs as examples."""
         for kind, ids in found._asdict().items():
             kept = self.examples.setdefault(kind, [])
             kept.extend(ids[: _NAMED - len(kept)])
@@ -96,7 +101,7 @@ async def verify(
     Args:
         index: the search engine.
         record: the kind.
-        mend: write what is missing or stale, and delete what is orphaned.
+        mend: write what is missing or stale, delete what is orphaned, and park what cannot be written.
         grace_s: how long to wait before the second look.
         on_progress: told after each chunk.
         patience_s: for how long an engine that is away is asked again.
@@ -106,6 +111,10 @@ async def verify(
     waiting: list[str] = []
     async with aclosing(differences(index, record, report, on_progress)) as found:
         async for each in found:
+            report.unfit += len(each.unfit)
+            report.name(Differences([], [], [], each.unfit))
+            if mend:
+                await mend_records(index, record, each.unfit, report.mended)
             room = _LOOKED_AT_AGAIN - len(waiting)
             ids = each.all()
             waiting += ids[:room]
@@ -116,7 +125,6 @@ async def verify(
         waiting = list(dict.fromkeys(waiting))  # a page of records that was asked for again names some twice
         for start in range(0, len(waiting), _PAGE):
             report.note(await _settled(index, record, waiting[start : start + _PAGE], report, mend=mend))
-    report.parked = len(await parked_ids(record.index))
     return report
 
 
@@ -129,10 +137,11 @@ async def sync_index(
     """
     index = patient(index, patience_s)
     report = SyncReport()
-    await mend_records(index, record, await parked_ids(record.index), report)
+    parked = await parked_ids(record.index)
+    await mend_records(index, record, parked, report)
     async with aclosing(differences(index, record, VerifyReport(record.index), on_progress)) as found:
         async for each in found:
-            await mend_records(index, record, each.all(), report)
+            await mend_records(index, record, [*each.all(), *(key for key in each.unfit if key not in parked)], report)
     return report
 
 
@@ -151,7 +160,7 @@ async def differences(
             report.compared += len(prepared.save)
             done += len(rows)
             found = _compared(prepared, await index.get_objects(record.index, list(prepared.save)))
-            if found.all():
+            if found.all() or found.unfit:
                 yield found
             _tell(on_progress, record, "comparing", done, max(total, done))
     expected.sort()
@@ -162,12 +171,12 @@ async def differences(
         if str(hit["objectID"]) not in expected:
             orphans.append(str(hit["objectID"]))
         if len(orphans) >= _PAGE:
-            yield Differences([], [], orphans)
+            yield Differences([], [], orphans, [])
             orphans = []
         if seen % _PAGE == 0:
             _tell(on_progress, record, "orphans", seen, max(total, seen))
     if orphans:
-        yield Differences([], [], orphans)
+        yield Differences([], [], orphans, [])
 
 
 async def mend_records(
@@ -193,12 +202,11 @@ async def _settled(
     held = await index.get_objects(record.index, list(object_ids))
     found = _compared(prepared, held)
     orphaned = [each for each in prepared.delete if each in held]
-    found = Differences(found.missing, found.stale, orphaned)
+    found = Differences(found.missing, found.stale, orphaned, [])  # those that do not fit were counted
     if mend and found.all():
-        for kind, ids in found._asdict().items():
-            report.examples.setdefault(kind, []).extend(ids[: _NAMED - len(report.examples.get(kind, ()))])
+        report.name(found)
         await mend_records(index, record, found.all(), report.mended)
-        return Differences([], [], [])
+        return Differences([], [], [], [])
     return found
 
 
@@ -209,7 +217,7 @@ def _compared(prepared: Prepared, held: Mapping[str, Mapping[str, Any]]) -> Diff
         for object_id, record in prepared.save.items()
         if object_id in held and content_hash(json.loads(record.body)) != content_hash(held[object_id])
     ]
-    return Differences(missing, stale, [])
+    return Differences(missing, stale, [], list(prepared.unfit))
 
 
 def content_hash(record: Mapping[str, Any]) -> bytes:

@@ -108,7 +108,7 @@ class RecordWriter:
 
     async def _settle_parked(self, unfit: Mapping[str, str], settled: Collection[str]) -> None:
         if unfit:
-            _log.error("%d records of index %s cannot be written and are parked.", len(unfit), self.name)
+            _log.error("Parked, since they cannot be written: %d of index %s.", len(unfit), self.name)
             await park(self._record.index, unfit)
         await unpark(self._record.index, await parked_ids(self._record.index) & set(settled))
 
