@@ -175,3 +175,24 @@ async def test_a_newsletter_that_was_called_off(members: list[Member], newslette
 async def test_a_message_that_is_none_is_refused(store: Store, foreign: Any) -> None:
     with pytest.raises(ValidationFailed, match=r"post\.published"):
         await NewsletterWorker().handle(foreign("post.published", {"aggregateId": "x"}))
+
+
+async def test_a_server_that_goes_away_while_a_batch_is_written_is_told_as_what_it_is(
+    members: list[Member], newsletter: Post, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (message,) = await waiting("post.published")
+    write, calls = module._write_deliveries, list[int]()
+
+    async def fails_at_the_second(*arguments: Any) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise ServerUnavailable("away")
+        await write(*arguments)
+
+    monkeypatch.setattr(module, "_write_deliveries", fails_at_the_second)
+    with pytest.raises(ServerUnavailable, match="away"):
+        await NewsletterWorker(batch=3).handle(message)
+    assert await EmailRecipient.find().count() == 3
+    monkeypatch.setattr(module, "_write_deliveries", write)
+    await NewsletterWorker(batch=3).handle(message)
+    assert await EmailRecipient.find().count() == 8

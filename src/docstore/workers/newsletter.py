@@ -4,6 +4,7 @@ Deliveries are written in batches, each in one transaction with the ``newsletter
 sender. Who was written before is left out, so a worker that died half-way goes on where it was.
 """
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -112,14 +113,29 @@ class NewsletterWorker:
         return send
 
     async def _deliver(self, post: Post, send: EmailSend) -> None:
+        writing: asyncio.Task[None] | None = None
+        try:
+            async for members in self._batches(post):
+                # The next batch is read while this one is written, and no further: memory stays what it is.
+                if writing is not None:
+                    await writing
+                writing = asyncio.create_task(_write_deliveries(post, send, members))
+            if writing is not None:
+                await writing
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+
+    async def _batches(self, post: Post) -> AsyncIterator[list[Member]]:
         batch: list[Member] = []
         async for member in recipients_of(post):
             batch.append(member)
             if len(batch) >= self._batch:
-                await _write_deliveries(post, send, batch)
+                yield batch
                 batch = []
         if batch:
-            await _write_deliveries(post, send, batch)
+            yield batch
 
 
 async def _send_with(send_id: PydanticObjectId) -> EmailSend | None:
