@@ -72,3 +72,19 @@ async def test_it_looks_again_until_it_is_stopped(store: Store) -> None:
             await asyncio.sleep(0.02)
     stop.set()
     await task
+
+
+async def test_a_post_that_somebody_holds_does_not_hold_up_the_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a process leaves it that was killed within a transaction."""
+    monkeypatch.setattr("docstore.workers.publishing._PATIENCE_S", 0.3)
+    held, *others = [await make(f"p{number}", due_in=timedelta(seconds=-5)) for number in range(4)]
+    async with store.client.start_session() as session:
+        await session.start_transaction()
+        await store.database["Post"].update_one({"_id": held.id}, {"$set": {"title": "t"}}, session=session)
+        assert await PublishingWorker().publish_due() == len(others)
+        assert await status_of(held) is PostStatus.SCHEDULED
+        await session.abort_transaction()
+    assert await PublishingWorker().publish_due() == 1
+    assert await OutboxEntry.find({"name": "post.published"}).count() == 4

@@ -18,7 +18,9 @@ from docstore.models import Post
 POLL_SECONDS: Final = 5.0
 ACTOR: Final = "worker:publisher"
 
-_AT_ONCE: Final = 100
+_LOOKED_AT: Final = 100
+_AT_ONCE: Final = 8
+_PATIENCE_S: Final = 10.0
 
 _log = logging.getLogger("docstore.workers")
 
@@ -53,18 +55,30 @@ class PublishingWorker:
         A post that cannot be published is told in the log and left for a person; the others go on.
         """
         now = await server_now(Post)
-        due = Post.find({"status": "SCHEDULED"}, LTE(Post.publish_date, now)).sort("publishDate").limit(_AT_ONCE)
-        published = 0
-        for post in await due.to_list():
+        due = Post.find({"status": "SCHEDULED"}, LTE(Post.publish_date, now)).sort("publishDate").limit(_LOOKED_AT)
+        gate = asyncio.Semaphore(_AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:
+            at_work = [tasks.create_task(self._publish(post, gate)) for post in await due.to_list()]
+        published = sum(each.result() for each in at_work)
+        self._metrics.count("publisher_published", published)
+        return published
+
+    async def _publish(self, post: Post, gate: asyncio.Semaphore) -> bool:
+        """Whether this worker published the post."""
+        async with gate:
             try:
-                with acting_as(ACTOR):
-                    await run_in_transaction(post.publish)
+                # A transaction that a dead process left open holds its post for a minute; the others need not wait.
+                async with asyncio.timeout(_PATIENCE_S):
+                    with acting_as(ACTOR):
+                        await run_in_transaction(post.publish)
             except InvalidTransition:
-                continue  # another worker was quicker, or somebody took it off the schedule
+                return False  # another worker was quicker, or somebody took it off the schedule
+            except TimeoutError:
+                self._metrics.count("publisher_failures")
+                _log.warning("Post %s is due and held by another transaction; it is tried again.", post.id)
+                return False
             except DocstoreError as error:
                 self._metrics.count("publisher_failures")
                 _log.error("Post %s is due and was not published: %s", post.id, error)
-                continue
-            published += 1
-        self._metrics.count("publisher_published", published)
-        return published
+                return False
+        return True
