@@ -180,10 +180,10 @@ def _tell(invocation: Invocation, found: DeadLettersStatus) -> None:
     invocation.out.print(f"{told}. {found.handled} were handled later, {found.skipped} skipped.")
     if found.examples:
         letters = (
-            (each.id, f"{each.topic}/{each.partition}:{each.offset}", str(each.retries), each.error)
+            (each.id, each.consumer, f"{each.topic}/{each.partition}:{each.offset}", str(each.retries), each.error)
             for each in found.examples
         )
-        invocation.out.print(table("letter", "message", "retries", "reason", rows=letters))
+        invocation.out.print(table("letter", "consumer", "message", "retries", "reason", rows=letters))
         invocation.out.print(
             "`docstore dead-letters retry` lets the workers try again, `docstore dead-letters skip` passes over them."
         )
