@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
@@ -84,6 +85,26 @@ async def test_an_abandoned_transaction_does_not_hold_up_a_drop(tmp_path: Path, 
     finally:
         server.terminate()
         await server.wait()
+
+
+def test_a_server_whose_storage_has_failed_ends() -> None:
+    failing = """
+import logging
+from docstore.embedded.mongodb import _EndOnPanic
+log = logging.getLogger("secantus.commands")
+logging.getLogger("secantus").addHandler(_EndOnPanic(logging.ERROR))
+for error in ("WT_ROLLBACK: conflict", "WT_PANIC: WiredTiger library panic"):
+    print(error, flush=True)
+    try:
+        raise RuntimeError(error)
+    except RuntimeError:
+        log.exception("internal error handling command")
+print("still there")
+"""
+    ended = subprocess.run([sys.executable, "-c", failing], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert ended.stdout.splitlines()[1:] == ["WT_PANIC: WiredTiger library panic"]
+    assert ended.stderr.endswith("the storage has failed, so the server ends.\n")
 
 
 async def test_stopping_with_open_clients_is_quick(mongo_client: Any) -> None:

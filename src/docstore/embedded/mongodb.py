@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import socket
+import sys
 import threading
 from typing import TYPE_CHECKING, Final, Self
 
@@ -16,6 +19,21 @@ if TYPE_CHECKING:
 
 
 _REAP_EVERY_S: Final = 5.0
+_PANIC: Final = "WT_PANIC"
+
+
+class _EndOnPanic(logging.Handler):
+    """Ends the process when the storage has failed for good: a server that refuses everything looks like a riddle.
+
+    The supervisor tells of the death, and of the last lines of the log, which have the reason.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and _PANIC in str(error):
+            sys.stderr.write(f"{error}: the storage has failed, so the server ends.\n")
+            sys.stderr.flush()
+            os._exit(1)
 
 
 class _Reaper:
@@ -74,6 +92,8 @@ def main() -> None:
 
     from secantus import SecantusDBServer
 
+    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("secantus").addHandler(_EndOnPanic(logging.ERROR))
     server = SecantusDBServer(
         host=options.host,
         port=options.port,
