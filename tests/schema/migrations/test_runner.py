@@ -471,7 +471,7 @@ async def test_a_collection_renamed_by_a_process_that_died_keeps_its_validator(
         raise RuntimeError
 
     with monkeypatch.context() as patched:
-        patched.setattr("docstore.schema.migrations.structure_helpers._MovedRules.completed", dies)
+        patched.setattr("docstore.schema.migrations.moved_collections.MovedRules.completed", dies)
         with pytest.raises(MigrationFailed):
             await runner.up()
     await runner.up()
@@ -508,3 +508,25 @@ async def test_the_way_back_from_before_the_first_step_makes_nothing(
         await runner.up()
     await runner.down()
     assert await everything(database) == {"Old": [{"_id": 1}]}
+
+
+async def test_ctrl_c_while_a_run_begins_leaves_it_begun_and_failed(
+    database: Database, runner: MigrationRunner, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(1)
+    await runner.up()
+    begin = Journal.begin
+    task: list[asyncio.Task[Any]] = []
+
+    async def interrupted(self: Journal, *arguments: Any, **options: Any) -> None:
+        task[0].cancel()
+        await begin(self, *arguments, **options)
+
+    monkeypatch.setattr(Journal, "begin", interrupted)
+    task.append(asyncio.create_task(runner.down()))
+    with pytest.raises(asyncio.CancelledError):
+        await task[0]
+    monkeypatch.undo()
+    assert await states(runner) == ["failed"]
+    await runner.down()
+    assert await states(runner) == ["rolled back"]

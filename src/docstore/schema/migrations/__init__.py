@@ -11,8 +11,8 @@ from docstore.schema.migrations.files import FILL_IN, MigrationFile, find_migrat
 from docstore.schema.migrations.journal import JOURNAL, Entry, Journal, State
 from docstore.schema.migrations.kept import KEPT
 from docstore.schema.migrations.planning import Standing
-from docstore.schema.migrations.runner import LEASE, MigrationRunner, PlannedMigration, RanMigration
-from docstore.schema.migrations.steps import MigrationProgress, Pace, PlannedStep
+from docstore.schema.migrations.reports import MigrationProgress, Pace, PlannedMigration, PlannedStep, RanMigration
+from docstore.schema.migrations.runner import LEASE, MigrationRunner
 
 __all__ = [
     "FILL_IN",

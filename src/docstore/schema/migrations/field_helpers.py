@@ -10,10 +10,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from docstore.errors import MigrationError
-from docstore.schema.migrations.conversions import TYPES_OF, converter, is_of_type
-from docstore.schema.migrations.document_steps import Change, DocumentStep, OnError, Unconvertible
+from docstore.schema.migrations.conversions import TYPES_OF
+from docstore.schema.migrations.document_steps import DocumentStep, OnError
+from docstore.schema.migrations.field_changes import (
+    converting,
+    dropping,
+    filling,
+    merging,
+    moving,
+    nullifying,
+    replacing,
+    splitting,
+    text_joiner,
+    text_splitter,
+    tolerant,
+)
 from docstore.schema.migrations.steps import StepRunner, current_session, filter_any, top_level
-from docstore.schema.migrations.values import MISSING, Row, copied, holders, map_leaves, pop_at, same, set_at, value_at
+from docstore.schema.migrations.values import MISSING, Row, copied
 
 Filter = Mapping[str, Any]
 _SET = {"$exists": True}  # and not `$ne: None`, which leaves out lists that hold a null
@@ -45,7 +58,7 @@ class FieldHelpers:
         key = f"rename {' '.join(sorted((old, new)))}"
         if self._steps.skips(inverse):
             return
-        change = _moving(old, new, wins="new" if self._up else "old")
+        change = moving(old, new, wins="new" if self._up else "old")
         if self._up and await self._plain_rename(collection, old, new):
             where = {old: {"$exists": True}, new: {"$exists": False}}
             plain = DocumentStep(label + _BY_SERVER, collection, where, change=change, update={"$rename": {old: new}})
@@ -61,7 +74,7 @@ class FieldHelpers:
                 top_level(old, new),
                 change=change,
                 keep="inexact",
-                backward=_moving(new, old, wins="old"),
+                backward=moving(new, old, wins="old"),
             ),
             key,
             inverse,
@@ -109,7 +122,7 @@ class FieldHelpers:
             collection,
             chosen,
             () if function is not None else top_level(field),
-            change=_filling(field, function or (lambda _: copied(value)), nulls=nulls),
+            change=filling(field, function or (lambda _: copied(value)), nulls=nulls),
             stages=[{"$set": {field: expression}}] if expression is not MISSING else (),
             keep="changed" if self._up else None,
             fills=field if value is not MISSING and "." not in field and not where else None,
@@ -145,7 +158,7 @@ class FieldHelpers:
                 collection,
                 {field: {"$exists": True}},
                 top_level(field),
-                change=_dropping(field),
+                change=dropping(field),
                 update={"$unset": {field: ""}} if plain else None,
                 keep="changed" if keep else None,
             ),
@@ -200,8 +213,8 @@ class FieldHelpers:
                     f"convert_type of {collection}.{field}: there is no type {name!r}.",
                     hint=f"Types are {', '.join(TYPES_OF)}.",
                 )
-        forward = _converting(field, to, was, function)
-        back = _converting(field, was, to, backward) if was is not None else None
+        forward = converting(field, to, was, function)
+        back = converting(field, was, to, backward) if was is not None else None
         step = DocumentStep(
             f"convert_type {collection}.{field} to {to}",
             collection,
@@ -209,9 +222,9 @@ class FieldHelpers:
             top_level(field),
             change=forward,
             keep="inexact" if back is not None else "changed",
-            backward=_tolerant(back) if back is not None else None,
+            backward=tolerant(back) if back is not None else None,
             on_error=on_error,
-            nullify=_nullifying(field, to, was, function),
+            nullify=nullifying(field, to, was, function),
         )
         inverse = f"convert_type {collection}.{field} to {was}" if was is not None else None
         await self._invertible(step, f"type {field}", inverse)
@@ -235,8 +248,8 @@ class FieldHelpers:
             collection,
             {field: {"$in": chosen}},
             top_level(field),
-            change=_replacing(field, values),
-            backward=_replacing(field, backwards),
+            change=replacing(field, values),
+            backward=replacing(field, backwards),
             keep="changed" if keep else "inexact",
         )
         key = f"kept values {field}" if keep else f"values {field}"
@@ -271,14 +284,14 @@ class FieldHelpers:
             function: splits the value instead, into as many parts.
             join: leads back from the parts; by default joins text with the separator.
         """
-        forward = _splitting(field, into, function or _text_splitter(separator, len(into)))
+        forward = splitting(field, into, function or text_splitter(separator, len(into)))
         step = DocumentStep(
             f"split_field {collection}.{field} -> {', '.join(into)}",
             collection,
             filter_any({field: _SET}, *({path: {"$exists": True}} for path in into)) if self._up else {field: _SET},
             top_level(field, *into),
             change=forward,
-            backward=_merging(into, field, join or _text_joiner(separator)),
+            backward=merging(into, field, join or text_joiner(separator)),
             keep="inexact",
         )
         inverse = f"merge_fields {collection}: {', '.join(into)} -> {field}"
@@ -310,8 +323,8 @@ class FieldHelpers:
             collection,
             filter_any(*there, {into: {"$exists": True}}) if self._up else filter_any(*there),
             top_level(into, *fields),
-            change=_merging(fields, into, function or _text_joiner(separator)),
-            backward=_splitting(into, fields, split or _text_splitter(separator, len(fields))),
+            change=merging(fields, into, function or text_joiner(separator)),
+            backward=splitting(into, fields, split or text_splitter(separator, len(fields))),
             keep="inexact",
         )
         inverse = f"split_field {collection}.{into} -> {', '.join(fields)}"
@@ -375,7 +388,7 @@ class FieldHelpers:
             key,
             step.collection,
             way="undo",
-            backward=_tolerant(step.change) if step.change is not None else None,
+            backward=tolerant(step.change) if step.change is not None else None,
             again=False,
             inverse=inverse,
         )
@@ -397,168 +410,3 @@ def _refuse_overlap(old: str, new: str) -> None:
         raise MigrationError(
             f"{old} cannot be renamed to {new}: one is inside the other.", hint="Go by a third name, in two steps."
         )
-
-
-def _moving(old: str, new: str, *, wins: str) -> Change:
-    parent = old.rpartition(".")[0]
-    new_parent, _, new_last = new.rpartition(".")
-
-    def in_place(document: Row) -> None:
-        for holder, name in list(holders(document, old)):
-            if name in holder:
-                value = holder.pop(name)
-                if wins == "old" or new_last not in holder:
-                    holder[new_last] = value
-
-    def across(document: Row) -> None:
-        value = value_at(document, old)
-        if value is MISSING:
-            return
-        try:
-            if wins == "old" or value_at(document, new) is MISSING:
-                set_at(document, new, value)
-        except ValueError as error:
-            raise Unconvertible(f"there is no room for {new}: {error}") from error
-        pop_at(document, old)
-
-    return in_place if parent == new_parent and parent else across
-
-
-def _filling(field: str, make: Callable[[Row], Any], *, nulls: bool) -> Change:
-    def empty(value: Any) -> bool:
-        return value is MISSING or (nulls and value is None)
-
-    def change(document: Row) -> None:
-        inside = holders(document, field)
-        for holder, name in inside:
-            if empty(holder.get(name, MISSING)):
-                holder[name] = make(document)
-        if not inside and empty(value_at(document, field)) and not _leads_into_list(document, field):
-            try:
-                set_at(document, field, make(document))
-            except ValueError as error:
-                raise Unconvertible(f"there is no room for {field}: {error}") from error
-
-    return change
-
-
-def _leads_into_list(document: Row, path: str) -> bool:
-    parts = path.split(".")
-    return any(isinstance(value_at(document, ".".join(parts[:end])), list) for end in range(1, len(parts)))
-
-
-def _dropping(field: str) -> Change:
-    def change(document: Row) -> None:
-        for holder, name in holders(document, field):
-            holder.pop(name, None)
-
-    return change
-
-
-def _converting(field: str, to: str, was: str | None, function: Callable[[Any], Any] | None) -> Change:
-    convert = function or converter(to)
-
-    def one(value: Any) -> Any:
-        return value if value is None or is_of_type(value, to) else convert(value)
-
-    def whole(value: Any) -> Any:
-        if to == "array" or not isinstance(value, list):
-            return one(value)
-        if len(value) != 1:
-            raise Unconvertible(f"a list of {len(value)} is not one value")
-        return one(value[0])
-
-    def change(document: Row) -> None:
-        for holder, name in holders(document, field):
-            if holder.get(name) is not None:
-                value = holder[name]
-                holder[name] = whole(value) if "array" in (to, was) else map_leaves(value, one)
-
-    return change
-
-
-def _nullifying(field: str, to: str, was: str | None, function: Callable[[Any], Any] | None) -> Change:
-    def one(value: Any) -> Any:
-        alone = {"value": value}
-        try:
-            _converting("value", to, was, function)(alone)
-        except Unconvertible:
-            return None
-        return alone["value"]
-
-    def change(document: Row) -> None:
-        for holder, name in holders(document, field):
-            if name in holder:
-                value = holder[name]
-                holder[name] = one(value) if "array" in (to, was) else map_leaves(value, one)
-
-    return change
-
-
-def _replacing(field: str, values: Mapping[Any, Any]) -> Change:
-    def one(value: Any) -> Any:
-        return next((new for old, new in values.items() if same(old, value)), value)
-
-    def change(document: Row) -> None:
-        for holder, name in holders(document, field):
-            if name in holder:
-                holder[name] = map_leaves(holder[name], one)
-
-    return change
-
-
-def _splitting(field: str, into: Sequence[str], split: Callable[[Any], Sequence[Any]]) -> Change:
-    def change(document: Row) -> None:
-        value = value_at(document, field)
-        if value is MISSING or value is None:
-            return
-        parts = list(split(value))
-        pop_at(document, field)
-        for place, path in enumerate(into):
-            set_at(document, path, parts[place] if place < len(parts) else None)
-
-    return change
-
-
-def _merging(fields: Sequence[str], into: str, join: Callable[[Sequence[Any]], Any]) -> Change:
-    def change(document: Row) -> None:
-        parts = [value_at(document, path) for path in fields]
-        if all(part is MISSING for part in parts):
-            return
-        value = join([None if part is MISSING else part for part in parts])
-        for path in fields:
-            pop_at(document, path)
-        set_at(document, into, value)
-
-    return change
-
-
-def _text_splitter(separator: str, count: int) -> Callable[[Any], Sequence[Any]]:
-    def split(value: Any) -> Sequence[Any]:
-        if not isinstance(value, str):
-            raise Unconvertible(f"a value of type {type(value).__name__} is not text to be split")
-        return value.split(separator, count - 1)
-
-    return split
-
-
-def _text_joiner(separator: str) -> Callable[[Sequence[Any]], Any]:
-    def join(parts: Sequence[Any]) -> Any:
-        there = [str(part) for part in parts if part is not None]
-        return separator.join(there) if there else None
-
-    return join
-
-
-def _tolerant(change: Change) -> Change:
-    """A change that leaves alone what it cannot convert: used to see whether the way back is exact."""
-
-    def attempt(document: Row) -> None:
-        before = copied(document)
-        try:
-            change(document)
-        except (Unconvertible, ValueError):
-            document.clear()
-            document.update(before)
-
-    return attempt

@@ -208,14 +208,15 @@ class Journal:
         )
 
     async def fail(self, name: str, *, error: str, seconds: float) -> None:
-        """Write down that a run raised, and why."""
-        told = error[:_ERROR_LENGTH]
-        await self._write(
-            name,
-            {"state": State.FAILED.value, "error": told, "seconds": seconds, "finishedAt": _now()},
-            event="failed",
-            seconds=seconds,
-            error=told,
+        """Write down that a run raised, and why; nothing, when it had not begun."""
+        told, token = error[:_ERROR_LENGTH], self._token()
+        event = {"at": _now(), "what": "failed", "who": self._who, "seconds": seconds, "error": told}
+        await self._rows.update_one(
+            {"_id": name, "token": token, "state": State.RUNNING.value},
+            {
+                "$set": {"state": State.FAILED.value, "error": told, "seconds": seconds, "finishedAt": _now()},
+                "$push": {"history": {"$each": [event], "$slice": -_EVENTS_KEPT}},
+            },
         )
 
     async def settle(self, name: str, *, state: State, checksum: str, description: str, batch: int, event: str) -> None:

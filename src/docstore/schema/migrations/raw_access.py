@@ -15,7 +15,8 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.results import DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
 from docstore.errors import RefusedOperation
-from docstore.schema.migrations.steps import PlannedStep, StepRunner, current_session
+from docstore.schema.migrations.reports import PlannedStep
+from docstore.schema.migrations.steps import StepRunner, current_session
 
 _READS: Final = frozenset(
     {

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
@@ -18,51 +18,13 @@ from docstore.schema.migrations.document_steps import DocumentStep
 from docstore.schema.migrations.journal import Journal, StepRecord
 from docstore.schema.migrations.kept import KeptRows
 from docstore.schema.migrations.listing import has_live_cursors
+from docstore.schema.migrations.reports import MigrationProgress, Pace, PlannedStep
 from docstore.schema.migrations.transacting import Transactions
 from docstore.schema.migrations.values import Row
 
 Database = AsyncDatabase[dict[str, Any]]
 
 R = TypeVar("R")
-
-BATCH_SIZE: Final = 1000
-
-
-@dataclass(frozen=True)
-class PlannedStep:
-    """A step as a dry run sees it.
-
-    Args:
-        label: what it does.
-        kind: "documents", "structure" or "code".
-        documents: how many documents it would change, as far as can be told before it ran; None when it cannot.
-        detail: what else there is to say.
-        collection: whose documents.
-    """
-
-    label: str
-    kind: str
-    documents: int | None = None
-    detail: str = ""
-    collection: str = ""
-
-
-@dataclass(frozen=True)
-class MigrationProgress:
-    """Where a running migration is: its step, and the documents done of those there were when the step began."""
-
-    migration: str
-    step: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How fast documents are changed: in batches of how many, and at most how many a second."""
-
-    batch_size: int = BATCH_SIZE
-    throttle: float | None = None
 
 
 class Moves(Protocol):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from bson import json_util
 from pymongo import IndexModel
 from pymongo.errors import OperationFailure
 
 from docstore.errors import MigrationError, ServiceError, UniqueViolation
 from docstore.schema.indexes.duplicates import duplicates, shared
+from docstore.schema.migrations.moved_collections import MovedRules, aside_name, options_of
 from docstore.schema.migrations.steps import StepRunner
 from docstore.schema.normal import canonical
 from docstore.schema.snapshot import read_snapshot
@@ -52,7 +51,7 @@ class StructureHelpers:
             act,
             needed=lambda: self._missing(name),
             inverse=f"drop_collection {name}",
-            moves=_MovedRules(self._steps, self._aside(name), name),
+            moves=MovedRules(self._steps, self._aside(name), name),
         )
 
     async def drop_collection(self, name: str, *, keep: bool = True) -> None:
@@ -81,7 +80,7 @@ class StructureHelpers:
             needed=needed,
             inverse=f"create_collection {name}",
             detail=f"put aside as {aside}" if keep else "for good",
-            moves=_MovedRules(self._steps, name, aside),
+            moves=MovedRules(self._steps, name, aside),
         )
 
     async def restore_collection(self, name: str) -> None:
@@ -99,7 +98,7 @@ class StructureHelpers:
             act,
             needed=lambda: self._missing(name),
             inverse=f"drop_collection {name}",
-            moves=_MovedRules(self._steps, aside, name),
+            moves=MovedRules(self._steps, aside, name),
         )
 
     async def rename_collection(self, old: str, new: str) -> None:
@@ -124,7 +123,7 @@ class StructureHelpers:
             act,
             needed=needed,
             inverse=f"rename_collection {new} -> {old}",
-            moves=_MovedRules(self._steps, old, new),
+            moves=MovedRules(self._steps, old, new),
         )
         if self._steps.dry and not await self._missing(old):
             self._steps.renamed[new] = self._steps.stored(old).name
@@ -302,36 +301,3 @@ class StructureHelpers:
 
     def _aside(self, name: str) -> str:
         return aside_name(self._steps.migration, name)
-
-
-@dataclass(frozen=True)
-class _MovedRules:
-    """The validator of a collection that gets another name: not every server takes it along."""
-
-    steps: StepRunner
-    old: str
-    new: str
-
-    async def noted(self) -> Mapping[str, Any]:
-        options = await options_of(self.steps, self.old)
-        rules = {
-            name: options[name] for name in ("validator", "validationLevel", "validationAction") if name in options
-        }
-        return {"rules": json_util.dumps(rules)} if rules.get("validator") else {}
-
-    async def completed(self, notes: Mapping[str, Any]) -> None:
-        names = await self.steps.database.list_collection_names(filter={"name": self.new})
-        if "rules" in notes and names and not (await options_of(self.steps, self.new)).get("validator"):
-            await self.steps.database.command("collMod", self.new, **json_util.loads(notes["rules"]))
-
-
-async def options_of(steps: StepRunner, name: str) -> dict[str, Any]:
-    """The options of a collection; none where there is no such one."""
-    there = steps.stored(name).name
-    found = await (await steps.database.list_collections(filter={"name": there})).to_list()
-    return dict(found[0].get("options", {})) if found else {}
-
-
-def aside_name(migration: str, collection: str) -> str:
-    """What a collection that a migration put aside is called."""
-    return f"_dropped_{migration.partition('_')[0]}_{collection}"
