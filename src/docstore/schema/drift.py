@@ -180,7 +180,9 @@ async def _of_documents(database: Database, name: str, schema: Any, sample: int)
             DriftKind.DOCUMENTS,
             name,
             f"{what}, in {count} of {seen} documents looked at, such as {first[what]}",
-            "declare the field, or drop it in a migration" if what.startswith("field ") else "docstore schema check",
+            "declare the field, or drop it in a migration"
+            if what.startswith("field ")
+            else f"docstore schema check --only {name}",
         )
         for what, count in sorted(counts.items())
     ]

@@ -180,7 +180,7 @@ async def test_a_plan_counts_what_would_not_fit(directory: Path, database: Datab
     generate(directory, snapshot_of([Tighter]))
     (planned,) = await runner.plan_up()
     (step,) = planned.steps
-    assert step.detail == "action: error; documents that do not fit: 2, see docstore schema check Thing"
+    assert step.detail == "action: error; documents that do not fit: 2, see docstore schema check --only Thing"
 
 
 def test_a_snapshot_without_its_migration_is_refused(directory: Path) -> None:

@@ -129,7 +129,7 @@ class ScriptWriter:
         where = f"{change.collection}.{change.path}" if change.path else change.collection
         text = (
             f"{where}: {', '.join(change.new)} from now on. Documents that break it stay as they are: mend them here, "
-            f"such as by m.transform. `docstore schema check {change.collection}` names them."
+            f"such as by m.transform. `docstore schema check --only {change.collection}` names them."
         )
         self.up += [f"# {line}" for line in wrap(text, _WIDTH - _INDENT - 2)]
 

@@ -215,7 +215,7 @@ class StructureHelpers:
             return any(canonical(held.get(name)) != canonical(each) for name, each in wanted.items())
 
         unfit = await self._unfit(collection, rules) if self._steps.counting and chosen != "off" else 0
-        told = f"; documents that do not fit: {unfit:,}, see docstore schema check {collection}" if unfit else ""
+        told = f"; documents that do not fit: {unfit:,}, see docstore schema check --only {collection}" if unfit else ""
         detail = f"action: {chosen}{told}"
         await self._steps.structure(f"set_validator {collection}", act, needed=needed, detail=detail)
 
