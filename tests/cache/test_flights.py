@@ -111,3 +111,29 @@ async def test_a_long_load_keeps_its_lock(
 
     assert await helper.get_or_set("k", make) == "made"
     assert not await RedisKeyValue(settings).exists(Slots.lock_key(helper.key("k")))
+
+
+@pytest.mark.parametrize("way", ["delete", "clear", "invalidate"])
+async def test_who_asks_after_a_deletion_does_not_get_what_was_read_before_it(helper: CacheHelper, way: str) -> None:
+    source, begun, go_on = ["old"], asyncio.Event(), asyncio.Event()
+
+    async def make() -> str:
+        value = source[0]
+        begun.set()
+        await go_on.wait()
+        return value
+
+    before = asyncio.create_task(helper.get_or_set("k", make, tags=["t"]))
+    await asyncio.wait_for(begun.wait(), 10)
+    source[0] = "new"
+    if way == "delete":
+        await helper.delete("k")
+    elif way == "clear":
+        await helper.clear()
+    else:
+        await helper.invalidate("t")
+    after = asyncio.create_task(helper.get_or_set("k", make, tags=["t"]))
+    await asyncio.sleep(0.05)
+    go_on.set()
+    assert await asyncio.wait_for(asyncio.gather(before, after), 20) == ["old", "new"]
+    assert await helper.get("k") == "new"

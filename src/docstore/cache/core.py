@@ -14,6 +14,9 @@ from docstore.errors import DocstoreError, OperationTimeout, ServerUnavailable, 
 
 T = TypeVar("T")
 
+REFRESH: Final = "\0refresh"
+"""Ends the name of a load that only refreshes."""
+
 COMMAND_SECONDS: Final = 1.0
 """How long a command may take before it counts as failed: a cache that is slower than that is none."""
 
@@ -69,6 +72,11 @@ class Cache:
         """What is stored under each key; None where nothing is, and everywhere when the cache is away."""
         nothing: list[bytes | None] = [None] * len(keys)
         return await self.ask(lambda: self.key_value.get_many(*keys), nothing) if keys else nothing
+
+    def forget_flights(self, concerned: Callable[[str], bool] = lambda _: True) -> None:
+        """Let nobody join the loads of some keys any more: what they make may be outdated by now."""
+        for name in [each for each in self.flights if concerned(each.removesuffix(REFRESH))]:
+            del self.flights[name]
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run `work` beside its caller, who may go away; `close` ends it."""

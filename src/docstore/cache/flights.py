@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from docstore.cache.core import Cache
+from docstore.cache.core import REFRESH, Cache
 from docstore.cache.entries import Entry
 from docstore.cache.slots import Life, Slots
 
@@ -57,13 +57,17 @@ class Flights:
         self, key: str, tags: Sequence[str], make: Callable[[], Awaitable[Made]], *, only_if_free: bool
     ) -> asyncio.Task[bytes | None]:
         # A refresh may find the lock taken and end without a value, which those who need one cannot join.
-        name = f"{key}\0refresh" if only_if_free else key
+        name = key + REFRESH if only_if_free else key
         flight = self._cache.flights.get(name)
         if flight is None:
             flight = self._cache.spawn(self._fly(key, tags, make, only_if_free))
             self._cache.flights[name] = flight
-            flight.add_done_callback(lambda _: self._cache.flights.pop(name, None))
+            flight.add_done_callback(lambda done: self._landed(name, done))
         return flight
+
+    def _landed(self, name: str, flight: asyncio.Task[bytes | None]) -> None:
+        if self._cache.flights.get(name) is flight:  # another may have begun after a deletion
+            del self._cache.flights[name]
 
     async def _fly(
         self, key: str, tags: Sequence[str], make: Callable[[], Awaitable[Made]], only_if_free: bool

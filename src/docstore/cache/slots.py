@@ -158,6 +158,8 @@ class Slots:
         """
         if not keys:
             return 0
+        gone = set(keys)
+        self._cache.forget_flights(gone.__contains__)
         mark = _mark()
         # The mark first: a loader that stores in between is seen by the delete.
         await self._cache.key_value.set_many({key + _GONE: mark for key in keys}, ttl=GONE_SECONDS)
@@ -165,10 +167,13 @@ class Slots:
 
     async def mark_cleared(self) -> None:
         """Let the loaders of the whole namespace know that it is being cleared. Raises as `drop`."""
+        self._cache.forget_flights(lambda key: key.startswith(self._prefix))
         await self._cache.key_value.set(self._cleared, _mark(), ttl=GONE_SECONDS)
 
     async def invalidate(self, tags: Iterable[str]) -> None:
         """Let every value that bears one of the tags count as absent. Raises as `drop`."""
+        # Which loads bear them is not known here; another load is no harm.
+        self._cache.forget_flights()
         await self._generations.replace(tags)
 
     async def _seen(self, keys: Sequence[str], tags: Sequence[str]) -> list[Seen]:
