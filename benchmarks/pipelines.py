@@ -116,11 +116,11 @@ async def relay_rows(settings: Settings, events: int, rounds: int) -> None:
 
 async def fan_out(settings: Settings, store: Store, members: int) -> None:
     """One newsletter to everybody, through outbox and relay to Kafka, beside writing and sending the same bare."""
-    for start in range(0, members, 5000):
+    for start in range(0, members, 1000):
         await Member.get_pymongo_collection().insert_many(
             [
                 {"email": f"m{each}@example.com", "unsubscribed": False}
-                for each in range(start, min(start + 5000, members))
+                for each in range(start, min(start + 1000, members))
             ]
         )
     author = await Author(clerk_id="c", name="Ada", email="a@example.com").insert()

@@ -114,7 +114,11 @@ async def test_an_aborted_batch_leaves_neither_delivery_nor_message(
     assert await deliveries() == []
 
 
-async def test_an_audience_limits_the_recipients(members: list[Member], newsletter: Post) -> None:
+@pytest.mark.parametrize("at_once", [1, 2, 100])
+async def test_an_audience_limits_the_recipients(
+    members: list[Member], newsletter: Post, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("docstore.workers.audiences._LOOKED_UP_AT_ONCE", at_once)
     users = [await User(email=f"m{number}@example.com").insert() for number in (0, 1, 2, 3)]
     letter = await Newsletter(name="Company", audience_id="aud").insert()
     for user, subscribed in zip(users, (True, True, True, False), strict=True):

@@ -4,6 +4,7 @@ Owns consuming messages (manual commits, retries, dead letters) and one worker f
 search records, and the outbox's relay. A worker is handed what it needs and knows no Store.
 """
 
+from docstore.workers.audiences import recipients_of
 from docstore.workers.cache import CacheWorker
 from docstore.workers.changes import OutboxChanges
 from docstore.workers.consuming import Consumer, ConsumerHealth, ConsumerRunner, run_consumer
@@ -21,7 +22,7 @@ from docstore.workers.dead_letters import (
 from docstore.workers.deliveries import DeliveriesWorker, Delivery, DeliveryKind, apply_deliveries
 from docstore.workers.identity import IdentityState, IdentityWorker
 from docstore.workers.messages import BatchWorker, Message, Worker
-from docstore.workers.newsletter import NewsletterWorker, recipients_of
+from docstore.workers.newsletter import NewsletterWorker
 from docstore.workers.publishing import PublishingWorker
 from docstore.workers.ratings import RatingChanged, RatingsWorker
 from docstore.workers.relay import RelayWorker

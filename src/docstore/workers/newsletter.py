@@ -16,18 +16,9 @@ from pydantic import JsonValue, ValidationError
 from docstore.documents import DocumentId, Event, PydanticObjectId, emit, run_in_transaction, utc_now
 from docstore.documents.filters import In
 from docstore.errors import UniqueViolation
-from docstore.models import (
-    EmailRecipient,
-    EmailSend,
-    Member,
-    Newsletter,
-    NewsletterAudience,
-    Post,
-    PostPublished,
-    PostStatus,
-    User,
-)
+from docstore.models import EmailRecipient, EmailSend, Member, Post, PostPublished, PostStatus
 from docstore.outbox import handle_once, was_handled
+from docstore.workers.audiences import recipients_of
 from docstore.workers.events import event_in
 from docstore.workers.messages import Message
 
@@ -141,38 +132,6 @@ class NewsletterWorker:
 async def _send_with(send_id: PydanticObjectId) -> EmailSend | None:
     found: EmailSend | None = await EmailSend.with_deleted.get(send_id)
     return found
-
-
-async def recipients_of(post: Post) -> AsyncIterator[Member]:
-    """The members a newsletter post goes to, in no order.
-
-    Every member who has not unsubscribed; and where the post's newsletter (the Newsletter that bears the name of its
-    `newsletter_type`, in any of the usual cases) has an audience, of those only who is a subscribed User of it, by
-    e-mail.
-    """
-    audience = await _audience_of(post)
-    async for member in Member.find(In(Member.unsubscribed, [False, None])):
-        if member.email and (audience is None or member.email.lower() in audience):
-            yield member
-
-
-async def _audience_of(post: Post) -> frozenset[str] | None:
-    """The e-mail addresses a newsletter is limited to; None when it has no audience."""
-    if post.newsletter_type is None:
-        return None
-    kind = post.newsletter_type.value
-    newsletter = await Newsletter.find_one(In(Newsletter.name, [kind, kind.lower(), kind.capitalize()]))
-    if newsletter is None:
-        return None
-    rows = [row async for row in NewsletterAudience.find({"newsletterId": newsletter.id})]
-    if not rows:
-        return None
-    subscribed = [row.user_id for row in rows if row.subscribed]
-    emails: set[str] = set()
-    for start in range(0, len(subscribed), BATCH):
-        users = User.find(In(User.id, subscribed[start : start + BATCH]))
-        emails |= {user.email.lower() async for user in users if user.email}
-    return frozenset(emails)
 
 
 async def _write_deliveries(post: Post, send: EmailSend, members: Sequence[Member]) -> None:
