@@ -2,7 +2,8 @@
 
 A process of its own runs one of them; it is given work, killed with SIGKILL after a random time, and begun again, until
 there were enough kills; then the last one finishes what is left. `DOCSTORE_TEST_KILLS` says how many kills each test
-makes (few by default, so that the suite stays short), `DOCSTORE_TEST_SEED` where their moments begin.
+makes (few by default, so that the suite stays short), `DOCSTORE_TEST_SEED` where their moments begin. With fifty a test
+takes some minutes: ``DOCSTORE_TEST_KILLS=50 pytest tests/faults/test_kills.py -m kafka -o faulthandler_timeout=0``.
 """
 
 from __future__ import annotations
@@ -237,7 +238,7 @@ async def test_a_killed_sender_leaves_nobody_out(opened: Store, tmp_path: Path) 
     await send.insert()
 
     async def hand_on(round_: int) -> None:
-        rows = [EmailRecipient(email_send_id=send.id, email=f"m{round_}-{number}@example.com") for number in range(200)]
+        rows = [EmailRecipient(email_send_id=send.id, email=f"m{round_}-{number}@example.com") for number in range(100)]
 
         async def write() -> None:
             await EmailRecipient.insert_many(rows)
