@@ -2,8 +2,9 @@
 
 Both read the documents that lack a field and write it, a thousand at a time: the loop with the driver's own write
 concern, docstore in transactions that a majority has on disk. docstore writes besides where it is and what the way back
-needs, in the same transaction as each batch. Each contender runs in a
-process of its own, in turns on one embedded server and on the same collection, each with a field of its own.
+needs, in the same transaction as each batch. Each contender runs in a process of its own, in turns on one embedded
+server and on the same collection, each with a field of its own. Where a machine is busy with other things the rates
+say little; the server's processor time for a document says how much more work the same change is.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -115,17 +117,32 @@ async def run(documents: int, rounds: int) -> None:
             for name in CONTENDERS if number % 2 else reversed(CONTENDERS):
                 field = f"{name.replace(' ', '_')}_{number}"
                 command = [sys.executable, "-m", "benchmarks.migrations", "--once", name, uri, field, str(documents)]
+                spent = _processor_seconds(servers.pids["mongodb"])
                 ran = await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, text=True)
-                measured[name].append(json.loads(ran.stdout))
+                spent = _processor_seconds(servers.pids["mongodb"]) - spent
+                measured[name].append({**json.loads(ran.stdout), "server": spent / documents * 1e6})
                 told = ", ".join(f"{key} {value:,.1f}" for key, value in measured[name][-1].items())
                 print(f"round {number + 1}, {name}: {told}", flush=True)
     print(f"\n{documents:,} documents, median of {rounds} rounds")
     for name, results in measured.items():
         others = measured[f"bare {name.split()[1]}"]
         ratio = median(mine["rate"] / other["rate"] for mine, other in zip(results, others, strict=True))
-        rate, cpu = (median(each[key] for each in results) for key in ("rate", "cpu"))
+        work = median(other["server"] / mine["server"] for mine, other in zip(results, others, strict=True))
+        rate, cpu, server = (median(each[key] for each in results) for key in ("rate", "cpu", "server"))
         largest = max(each["megabytes"] for each in results)
-        print(f"{name:18} {rate:10,.0f}/s  {ratio:.2f} of bare  {cpu:5.1f} µs CPU  {largest:4.0f} MB")
+        print(
+            f"{name:18} {rate:10,.0f}/s  {ratio:.2f} of bare  {cpu:5.1f} µs CPU  {largest:4.0f} MB  "
+            f"server {server:5.0f} µs, {work:.2f} of bare"
+        )
+
+
+def _processor_seconds(pid: int) -> float:
+    """What a process has had of the processor so far, where the system tells."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return float("nan")
+    fields = stat.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
 
 
 def main() -> None:

@@ -220,6 +220,9 @@ class BatchRun:
         if step.update is not None and self._kept is None:
             batch.updates.append(UpdateOne({"_id": document["_id"]}, dict(step.update)))
             return
+        if step.fills is not None:
+            self._fill(batch, document, *step.fills)
+            return
         new = copied(document)
         if step.stages:
             made = computed.get(repr(document["_id"]), document)
@@ -242,9 +245,17 @@ class BatchRun:
         if change:
             update = change.update()
             batch.size += len(encode(update))
-            fills = self._step.fills
-            guard = {fills: _NO_VALUE[fills in document]} if self._guarded and fills is not None else {}
-            batch.updates.append(UpdateOne({"_id": document["_id"], **guard}, update))
+            batch.updates.append(UpdateOne({"_id": document["_id"]}, update))
+
+    def _fill(self, batch: _Batch, document: Row, field: str, value: Any) -> None:
+        """As `_change`, where all that can be is known beforehand."""
+        was = document.get(field, MISSING)
+        if was is not MISSING and (was is not None or value is None):
+            return  # null already, or a list with a null in it, which a filter for null finds, too
+        guard = {field: _NO_VALUE[field in document]} if self._guarded else {}
+        batch.updates.append(UpdateOne({"_id": document["_id"], **guard}, {"$set": {field: value}}))
+        if self._kept is not None:
+            batch.items.append((document["_id"], {field: was}, {field: value}))
 
     def _refused(self, document: Row, new: Row, error: Unconvertible) -> None:
         if self._step.on_error == "stop":

@@ -34,7 +34,8 @@ class DocumentStep:
         backward: undoes `change` as far as it goes.
         on_error: what becomes of values that cannot be converted.
         nullify: puts null for them, with on_error="null".
-        fills: the one field that it gives a value where there is none or null, whatever else a document holds.
+        fills: the top-level field that it gives a value where there is none or null, whatever else a document has,
+            and the value.
     """
 
     label: str
@@ -48,7 +49,7 @@ class DocumentStep:
     backward: Change | None = None
     on_error: OnError = "stop"
     nullify: Change | None = None
-    fills: str | None = None
+    fills: tuple[str, Any] | None = None
 
 
 @dataclass

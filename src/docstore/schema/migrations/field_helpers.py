@@ -125,7 +125,7 @@ class FieldHelpers:
             change=filling(field, function or (lambda _: copied(value)), nulls=nulls),
             stages=[{"$set": {field: expression}}] if expression is not MISSING else (),
             keep="changed" if self._up else None,
-            fills=field if value is not MISSING and "." not in field and not where else None,
+            fills=(field, value) if value is not MISSING and "." not in field and not where else None,
         )
         await self._steps.documents(step, key=key)
 
