@@ -105,7 +105,8 @@ async def reindex_rows(store: Store, posts: int, rounds: int) -> None:
 
 async def memory(store: Store, posts: int) -> None:
     """How much this process holds while so many records go by."""
-    index, held = await store.search_index(), {}
+    index = await store.search_index()
+    held: dict[int, float] = {}
     began = time.perf_counter()
     await fill(store, posts, tags_each=0, indexes=False)  # a reindex reads by id
     print(f"{posts:,} posts are there after {time.perf_counter() - began:,.0f} s")

@@ -45,7 +45,7 @@ async def fill(store: Store, posts: int, *, tags_each: int = 2, indexes: bool = 
         rows = [
             {
                 "_id": ObjectId(),
-                "title": f"Post number {n}",
+                "title": f"Post -1 {n}",
                 "content": "…",
                 "excerpt": _TEXT,
                 "postUrl": f"post-{n}",

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from docstore.documents.filters import In
 from docstore.models import Account, Category, CategoryMapping, Platform
-from docstore.search.reading import Misfits, by_id, matching
+from docstore.search.reading import Misfits, among, by_id
 from docstore.search.records import Id, Record, SearchRecord, instant
 
 _PLATFORMS = [platform.value for platform in Platform]
@@ -65,7 +65,7 @@ def _number(value: JsonValue) -> int | None:
 
 
 async def _categories_of(ids: Sequence[Id]) -> defaultdict[Id, list[str]]:
-    mappings = await matching(CategoryMapping, {"accountId": {"$in": list(ids)}})
+    mappings = await among(CategoryMapping, "accountId", ids)
     categories = await by_id(Category, {mapping.category_id for mapping in mappings})
     slugs: defaultdict[Id, list[str]] = defaultdict(list)
     for mapping in mappings:
@@ -78,8 +78,7 @@ async def _categories_of(ids: Sequence[Id]) -> defaultdict[Id, list[str]]:
 
 async def _with_account_ids(account_ids: Sequence[str], misfits: Misfits) -> list[Account]:
     # The platform is named so that the index, which begins with it, serves.
-    wanted = {"platform": {"$in": _PLATFORMS}, "accountId": {"$in": list(account_ids)}}
-    return await matching(Account, wanted, misfits) if account_ids else []
+    return await among(Account, "accountId", account_ids, misfits, also={"platform": {"$in": _PLATFORMS}})
 
 
 async def _filed(mapping_ids: Sequence[Id]) -> set[Id]:

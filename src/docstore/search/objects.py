@@ -10,6 +10,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from docstore.documents import Index, PydanticObjectId, StrList, SystemDocument, translated
+from docstore.search.reading import VALUES_AT_ONCE, in_batches
 
 _DUPLICATE_KEY = 11000
 
@@ -27,8 +28,10 @@ async def known_object_ids(index: str, ids: Collection[PydanticObjectId]) -> dic
     """What was remembered for these documents."""
     by_row = {f"{index}/{each}": each for each in ids}
     collection = SearchObject.get_pymongo_collection()
+    rows: list[dict[str, Any]] = []
     with translated(SearchObject.get_collection_name()):
-        rows = await collection.find({"_id": {"$in": list(by_row)}}).to_list()
+        for part in in_batches(by_row, VALUES_AT_ONCE):
+            rows += await collection.find({"_id": {"$in": part}}).to_list()
     return {by_row[row["_id"]]: list(row["objectIds"]) for row in rows}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from docstore.documents.filters import In
 from docstore.models import Author, Post, PostStatus, Tag, TagOnPost
-from docstore.search.reading import by_id, matching
+from docstore.search.reading import among, by_id
 from docstore.search.records import Id, Record, SearchRecord, instant
 
 
@@ -31,7 +31,7 @@ def _record(post: Post, author: Author | None, tags: list[str]) -> Record:
 
 
 async def _tags_of(ids: Sequence[Id]) -> defaultdict[Id, list[str]]:
-    links = await matching(TagOnPost, {"postId": {"$in": list(ids)}})
+    links = await among(TagOnPost, "postId", ids)
     tags = await by_id(Tag, {link.tag_id for link in links})
     slugs: defaultdict[Id, list[str]] = defaultdict(list)
     for link in links:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -12,6 +13,10 @@ from docstore.documents import Document, translated
 from docstore.documents.guard import Scope
 
 D = TypeVar("D", bound=Document)
+T = TypeVar("T")
+
+VALUES_AT_ONCE: Final = 100
+"""Values of one query: an engine may hold each document against every value of a list."""
 
 Misfits = list[tuple[Mapping[str, Any], str]]
 """Stored documents that break their model's rules, with the reason, which names no values."""
@@ -36,21 +41,37 @@ def parsed(model: type[D], rows: Iterable[Mapping[str, Any]], misfits: Misfits |
 
 async def by_id(model: type[D], ids: Collection[Any], misfits: Misfits | None = None) -> dict[Any, D]:
     """The living documents of a model with these ids."""
-    if not ids:
-        return {}
-    return {each.id: each for each in await matching(model, {"_id": {"$in": list(ids)}}, misfits)}
+    return {each.id: each for each in await among(model, "_id", ids, misfits)}
 
 
-async def matching(model: type[D], query: Mapping[str, Any], misfits: Misfits | None = None) -> list[D]:
-    """The living documents that a filter of stored names matches."""
+async def among(
+    model: type[D],
+    field: str,
+    values: Collection[Any],
+    misfits: Misfits | None = None,
+    *,
+    also: Mapping[str, Any] = MappingProxyType({}),
+) -> list[D]:
+    """The living documents in whose stored field one of the values is; `also` is asked of them, too."""
+    rows: list[dict[str, Any]] = []
     with translated(model.get_collection_name()):
-        rows = await model.get_pymongo_collection().find(dict(query)).to_list()
+        for part in in_batches(values, VALUES_AT_ONCE):
+            rows += await model.get_pymongo_collection().find({**also, field: {"$in": part}}).to_list()
     return parsed(model, rows, misfits)
 
 
 async def stored_values(model: type[Document], ids: Collection[Any], field: str) -> set[str]:
     """The texts in a stored field of documents with these ids, the deleted ones included."""
     everything = model.get_pymongo_collection().in_scope(Scope.ALL)
+    rows: list[dict[str, Any]] = []
     with translated(model.get_collection_name()):
-        rows = await everything.find({"_id": {"$in": list(ids)}}, {field: 1}).to_list()
+        for part in in_batches(ids, VALUES_AT_ONCE):
+            rows += await everything.find({"_id": {"$in": part}}, {field: 1}).to_list()
     return {value for row in rows if isinstance(value := row.get(field), str) and value}
+
+
+def in_batches(values: Collection[T], size: int) -> Iterator[list[T]]:
+    """The values in lists of at most `size`."""
+    every = list(values)
+    for start in range(0, len(every), size):
+        yield every[start : start + size]

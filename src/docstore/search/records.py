@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from docstore.documents import Document, PydanticObjectId
 from docstore.search.objects import known_object_ids
-from docstore.search.reading import Misfits, by_id, stored_values
+from docstore.search.reading import Misfits, by_id, in_batches, stored_values
 
 T = TypeVar("T")
 Id = PydanticObjectId
@@ -112,18 +112,11 @@ async def build(record: SearchRecord, object_ids: Collection[str]) -> Built:
 async def build_records(record: SearchRecord, ids: Collection[Id]) -> Batch:
     """What documents mean for their index, whatever became of them; any number of ids."""
     total = Batch([], [])
-    for part in in_batches(ids):
+    for part in in_batches(ids, BATCH):
         built = await build(record, await record.object_ids_of(part))
         total.save.extend(built.records.values())
         total.delete.extend(built.gone)
     return total
-
-
-def in_batches(values: Collection[T], size: int = BATCH) -> Iterator[list[T]]:
-    """The values in lists of at most `size`."""
-    every = list(values)
-    for start in range(0, len(every), size):
-        yield every[start : start + size]
 
 
 def instant(moment: datetime | None) -> str | None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from docstore.clients.protocols import SearchIndex
 from docstore.search.patience import patient
-from docstore.search.records import BATCH, Built, Id, SearchRecord, build, in_batches
+from docstore.search.reading import VALUES_AT_ONCE, in_batches
+from docstore.search.records import BATCH, Built, Id, SearchRecord, build
 from docstore.search.registry import ALL_RECORDS
 from docstore.search.scanning import Range, count, rows_of
 from docstore.search.writing import Prepared, RecordWriter, changed_since, same
@@ -79,7 +80,7 @@ async def apply_changes(
     report = SyncReport()
     for record in records:
         writer = RecordWriter(index, record, into=into)
-        for part in in_batches(await _concerned(record, changed)):
+        for part in in_batches(await _concerned(record, changed), BATCH):
             await bring_up_to_date(writer, record, part, report)
     return report
 
@@ -117,7 +118,7 @@ async def write_through(
 async def _concerned(record: SearchRecord, changed: Mapping[str, set[Id]]) -> set[Id]:
     ids = set(changed.get(record.model.get_collection_name(), ()))
     for collection, find in record.touched_by.items():
-        for part in in_batches(changed.get(collection, ())):
+        for part in in_batches(changed.get(collection, ()), VALUES_AT_ONCE):
             ids |= await find(part)
     return ids
 
