@@ -20,6 +20,7 @@ from benchmarks.search_posts import fill
 from docstore.clients import get_write_client
 from docstore.embedded import EmbeddedServers
 from docstore.search import POSTS, Progress, push_settings, reindex
+from docstore.search.reading import VALUES_AT_ONCE
 from docstore.search.records import BATCH, instant
 from docstore.settings import Settings
 from docstore.store import Store
@@ -32,13 +33,16 @@ async def bare_loop(store: Store, name: str) -> int:
     database, task, saved = store.database, 0, 0
     batch: list[dict[str, Any]] = []
 
+    async def among(collection: str, field: str, values: list[Any]) -> list[Any]:
+        # By the hundred, as docstore: five hundred at once take the embedded engine three times as long.
+        parts = (values[start : start + VALUES_AT_ONCE] for start in range(0, len(values), VALUES_AT_ONCE))
+        return [row for part in parts for row in await database[collection].find({field: {"$in": part}}).to_list()]
+
     async def save() -> None:
         nonlocal task, saved
-        authors = {
-            each["_id"]: each async for each in database["Author"].find({"_id": {"$in": _ids(batch, "authorId")}})
-        }
-        links = await database["TagOnPost"].find({"postId": {"$in": [each["_id"] for each in batch]}}).to_list()
-        tags = {each["_id"]: each async for each in database["Tag"].find({"_id": {"$in": _ids(links, "tagId")}})}
+        authors = {each["_id"]: each for each in await among("Author", "_id", _ids(batch, "authorId"))}
+        links = await among("TagOnPost", "postId", [each["_id"] for each in batch])
+        tags = {each["_id"]: each for each in await among("Tag", "_id", _ids(links, "tagId"))}
         slugs: dict[Any, list[str]] = {}
         for link in links:
             slugs.setdefault(link["postId"], []).append(tags[link["tagId"]]["slug"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from docstore.models import Account, Platform, Post
 from docstore.search import (
     ACCOUNTS,
     POSTS,
+    LoggedChange,
     Replay,
     SearchObject,
     SearchParked,
@@ -317,6 +319,31 @@ async def test_the_first_record_finds_the_settings_that_are_declared(post: Post,
     await index.set_settings("posts", {"hitsPerPage": 7})
     await apply_changes(index, [("Post", post.id)])
     assert (await index.get_settings("posts"))["hitsPerPage"] == 7
+
+
+async def test_what_the_stream_tells_does_not_wait_for_a_look_at_the_log(
+    store: Store, post: Post, index: SearchIndex
+) -> None:
+    reading, go_on = asyncio.Event(), asyncio.Event()
+
+    class SlowLog(OutboxChanges):
+        async def since(self, moment: datetime) -> AsyncIterator[LoggedChange]:
+            reading.set()
+            await go_on.wait()
+            async for change in super().since(moment):
+                yield change
+
+    stop = asyncio.Event()
+    task = asyncio.create_task(SearchWatcher(index, SlowLog(), store.database).run(stop))
+    await asyncio.wait_for(reading.wait(), 30)
+    async with asyncio.timeout(30):
+        while await index.get_object("posts", str(post.id)) is None:
+            await store.database["Post"].update_one({"_id": post.id}, {"$inc": {"emailsSent": 1}})
+            await asyncio.sleep(0.1)
+    assert not go_on.is_set()
+    go_on.set()
+    stop.set()
+    await asyncio.wait_for(task, 20)
 
 
 async def test_an_absent_record_is_not_deleted_over_and_over(post: Post, index: SearchIndex) -> None:

@@ -21,7 +21,7 @@ async def run_together(work: Collection[Coroutine[Any, Any, None]]) -> None:
         task.result()
 
 
-async def ended(tasks: Collection[asyncio.Task[None]]) -> None:
+async def ended(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Cancel tasks until they have ended.
 
     Once is not enough: a driver may lose a cancellation while it deals with a connection, and whoever was cancelled

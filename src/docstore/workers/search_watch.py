@@ -85,19 +85,33 @@ class SearchWatcher:
                 await stream.wait(_GATHER_S if stream.pending else (self._sweep_s if stream.speaks else _AGAIN_S))
 
     async def _step(self, replay: Replay, stream: _Stream) -> None:
-        while stream.pending:
-            async with stream.taken(BATCH) as part:
-                await self._apply(part)
+        await self._drain(stream)
         if time.monotonic() < self._sweep_at:
             return
-        should_know = stream.speaks and stream.opened_before_s(2 * self._sweep_s)
-        missed = await replay.catch_up(self._apply)
-        if missed and should_know:
+        missed = await self._sweep(replay, stream)
+        if missed and stream.speaks and stream.silent_for_s(2 * self._sweep_s):
             _log.warning("The change stream did not tell of %d changes; it is opened anew.", missed)
             stream.reopen()
+        await self._drain(stream)
         self._sweep_at = time.monotonic() + (self._sweep_s if stream.speaks else _AGAIN_S)
         # What the stream told and is still to be written is not that old: the next run looks back far enough.
         await SearchWatch.reach(replay.reached)
+
+    async def _drain(self, stream: _Stream) -> None:
+        while stream.pending:
+            async with stream.taken(BATCH) as part:
+                await self._apply(part)
+
+    async def _sweep(self, replay: Replay, stream: _Stream) -> int:
+        """Look at the log; what the stream tells meanwhile does not wait for that."""
+        looking = asyncio.create_task(replay.catch_up(self._apply))
+        try:
+            while not looking.done():
+                await self._drain(stream)
+                await asyncio.wait({looking}, timeout=_GATHER_S)
+            return looking.result()
+        finally:
+            await ended([looking])
 
     async def _apply(self, changes: Sequence[tuple[str, str]]) -> None:
         report = await apply_changes(self._index, changes, records=self._records)
@@ -120,7 +134,7 @@ class _Stream:
         self._stop = stop
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._opened_at = 0.0
+        self._heard_at = 0.0
         self.speaks = False
         self.pending: dict[tuple[str, str], None] = {}
 
@@ -145,9 +159,9 @@ class _Stream:
             self.pending = dict.fromkeys(part) | self.pending
             raise
 
-    def opened_before_s(self, seconds: float) -> bool:
-        """Whether it was opened so long ago that it should know of everything since."""
-        return time.monotonic() - self._opened_at > seconds
+    def silent_for_s(self, seconds: float) -> bool:
+        """Whether it told nothing for so long, though it was open."""
+        return time.monotonic() - self._heard_at > seconds
 
     def reopen(self) -> None:
         """Open it anew."""
@@ -173,7 +187,7 @@ class _Stream:
             try:
                 # No resume token: one that points past what a server kept would resume to silence.
                 async with await self._database.watch(self._pipeline) as stream:
-                    self.speaks, self._opened_at = True, time.monotonic()
+                    self.speaks, self._heard_at = True, time.monotonic()
                     async for event in stream:
                         self._note(event)
             except Exception as error:  # a server without change streams, or one that is away
@@ -183,6 +197,7 @@ class _Stream:
             await asyncio.sleep(_AGAIN_S)
 
     def _note(self, event: dict[str, Any]) -> None:
+        self._heard_at = time.monotonic()
         name, key = event["ns"]["coll"], event["documentKey"]["_id"]
         if name != self._outbox:
             self.pending[name, str(key)] = None
