@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 import random
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from tests.operations.backup.conftest import contents, fill
@@ -114,6 +117,27 @@ async def test_an_interrupted_backup_leaves_nothing(
         with contextlib.suppress(asyncio.CancelledError):
             await task
     assert [each for each in list_backups(place) if each.standing is not Standing.WHOLE] == []
+
+
+async def test_a_backup_that_is_interrupted_while_it_begins_leaves_nothing(
+    client: AsyncMongoClient[dict[str, Any]], source: Database, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is made in a thread, which no cancellation stops."""
+    begin, beginning = type(place).begin, threading.Event()
+
+    def slowly(self: Place, name: str) -> str:
+        beginning.set()
+        time.sleep(0.2)
+        return begin(self, name)
+
+    monkeypatch.setattr(type(place), "begin", slowly)
+    task = asyncio.create_task(create_backup(source, place))
+    assert await asyncio.to_thread(beginning.wait, 30)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0.5)
+    assert list_backups(place) == []
 
 
 async def test_an_interrupted_restore_lets_go_of_its_lease(source: Database, target: Database, place: Place) -> None:

@@ -29,6 +29,7 @@ from docstore.operations.backup.manifest import Manifest
 from docstore.operations.backup.naming import GZIP_SUFFIX, MANIFEST, PRELUDE
 from docstore.operations.backup.places import Place, told_problems
 from docstore.operations.backup.snapshots import taken_snapshot
+from docstore.operations.backup.threads import to_the_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,8 @@ async def create_backup(
             collections=tuple(entries),
             notes=tuple(await _notes(making, catalog)),
         )
-        await asyncio.to_thread(_complete, making, manifest)
-        await asyncio.to_thread(_commit, place, folder, name)
+        await to_the_end(_complete, making, manifest)
+        await to_the_end(_commit, place, folder, name)
     return MadeBackup(name, manifest, time.perf_counter() - start)
 
 
@@ -115,16 +116,19 @@ def _free_name(place: Place, database: str, at: datetime) -> str:
 async def _working_folder(place: Place, name: str) -> AsyncIterator[str]:
     """The folder to write into; gone again when the block fails or is cancelled."""
 
+    begun: list[str] = []
+
     def begin() -> str:
         with told_problems(place, "beginning a backup"):
-            return place.begin(name)
+            begun.append(place.begin(name))
+        return begun[0]
 
-    folder = await asyncio.to_thread(begin)
     try:
-        yield folder
+        yield await to_the_end(begin)
     except BaseException:
         with contextlib.suppress(Exception):
-            await asyncio.shield(asyncio.to_thread(place.remove, folder))
+            for folder in begun:
+                await asyncio.shield(asyncio.to_thread(place.remove, folder))
         raise
 
 

@@ -21,6 +21,7 @@ from docstore.operations.backup.naming import BUCKETS_PREFIX, Kind, file_name
 from docstore.operations.backup.places import Place
 from docstore.operations.backup.sealing import Seal
 from docstore.operations.backup.snapshots import Snapshot, told_snapshot_error
+from docstore.operations.backup.threads import to_the_end
 
 BATCH_BYTES: Final = 4 * 1024 * 1024
 """About how much of a collection is asked for at a time; with two such pieces a collection in memory."""
@@ -30,6 +31,7 @@ _BATCH_LIMITS: Final = (100, 20_000)
 _BATCH_UNKNOWN: Final = 10_000
 _SIZE_LIMIT_MS: Final = 100
 _TIMEOUTS_BORNE: Final = 3
+_UNAUTHORIZED: Final = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ async def _sizes(making: Making, catalog: Sequence[CollectionSpec]) -> dict[str,
 
 async def _collection(making: Making, spec: CollectionSpec, size: _Size) -> CollectionEntry:
     start = time.perf_counter()
-    metadata = await asyncio.to_thread(lambda: write_whole(making.file(spec.name, Kind.METADATA), spec.to_metadata()))
+    metadata = await to_the_end(lambda: write_whole(making.file(spec.name, Kind.METADATA), spec.to_metadata()))
     documents, data = 0, None
     if not spec.is_view:
         documents, data = await _documents(making, spec, size)
@@ -162,7 +164,7 @@ async def _collection(making: Making, spec: CollectionSpec, size: _Size) -> Coll
 async def _documents(making: Making, spec: CollectionSpec, size: _Size) -> tuple[int, FileEntry]:
     """Copy the documents into their file: while one batch is compressed and written, the next is on its way."""
     source = f"{BUCKETS_PREFIX}{spec.name}" if spec.name in making.buckets else spec.name
-    writer = await asyncio.to_thread(making.file, source, Kind.DATA)
+    writer = await to_the_end(making.file, source, Kind.DATA)
     writing: asyncio.Task[None] | None = None
     done = 0
     try:
@@ -172,12 +174,12 @@ async def _documents(making: Making, spec: CollectionSpec, size: _Size) -> tuple
             async for batch in batches:
                 if writing is not None:
                     await writing
-                writing = asyncio.create_task(asyncio.to_thread(writer.write, batch))
+                writing = asyncio.create_task(to_the_end(writer.write, batch))
                 done += count_documents(batch)
                 making.listen(BackupProgress(spec.name, done, max(size.documents, done)))
         if writing is not None:
             await writing
-        entry = await asyncio.to_thread(writer.finish)
+        entry = await to_the_end(writer.finish)
     except BaseException:
         await _settled(writing)
         await asyncio.shield(asyncio.to_thread(writer.abandon))
@@ -190,7 +192,9 @@ def _told(error: OperationFailure | OSError, making: Making, spec: CollectionSpe
     if isinstance(error, OperationFailure):
         return told_snapshot_error(error, spec.name) or BackupError(
             f"the server refused to read {spec.name} with error code {error.code}.",
-            hint="The user needs the role `backup`, or `read` on the database.",
+            hint="The user needs the role `backup`, or `read` on the database."
+            if error.code == _UNAUTHORIZED
+            else "The server's log says why.",
             collection=spec.name,
         )
     return BackupError(
