@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from docstore.cli.invocation import Invocation, JsonFlag
-from docstore.cli.migrate import found_directory
+from docstore.cli.migrate_common import found_directory
 from docstore.cli.patience import patient_database
 from docstore.cli.tables import table
 from docstore.cli.wording import counted
