@@ -187,7 +187,7 @@ def test_models_of_ones_own_never_get_the_migrations_of_docstores_models(
     packaged = folder.parent / "wheel" / "_files" / "migrations"
     packaged.mkdir(parents=True)
     (packaged / "0001_x.py").write_text(BODY)
-    monkeypatch.setattr("docstore.cli.migrate.files", lambda _: folder.parent / "wheel")
+    monkeypatch.setattr("docstore.cli.migrate_common.files", lambda _: folder.parent / "wheel")
     Path("migrate_models_own.py").write_text(MODELS.format(fields="title: str"))
     refused = run("--models", "migrate_models_own:ALL", "migrate", "up")
     assert "there is no directory migrations" in refused.stderr
