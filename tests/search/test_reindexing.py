@@ -24,6 +24,7 @@ from docstore.search import (
     SearchParked,
     SearchRecord,
     SearchReindex,
+    apply_changes,
     push_settings,
     reindex,
     settings_differences,
@@ -371,6 +372,27 @@ async def test_accounts_with_one_id_on_two_platforms_have_one_record(store: Stor
     record = await index.get_object("accounts", "same")
     assert record is not None
     assert record["platform"] == "YOUTUBE"
+    await assert_equal(index, ACCOUNTS)
+
+
+async def test_an_account_that_goes_meanwhile_leaves_no_record(store: Store, index: SearchIndex) -> None:
+    kept = await Account(platform=Platform.YOUTUBE, account_id="UC1").insert()
+    gone = await Account(platform=Platform.YOUTUBE, account_id="UC2").insert()
+    await run(store, index, ACCOUNTS)
+    done = False
+
+    async def purge(name: str) -> None:
+        nonlocal done
+        if not done:  # the new index holds it by now; live sync is faster than the replay
+            done = True
+            await gone.purge(reason="test")
+            kept.account_id = "UC3"
+            await kept.save()
+            await apply_changes(index, [("Account", gone.id), ("Account", kept.id)])
+
+    await run(store, Meddled(index, purge, "settle"), ACCOUNTS)
+    assert done
+    assert await object_ids(index, "accounts") == {"UC3"}
     await assert_equal(index, ACCOUNTS)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from docstore.clients.protocols import SearchIndex
+from docstore.search.checkpoints import SearchReindex
 from docstore.search.patience import patient
 from docstore.search.reading import VALUES_AT_ONCE, in_batches
 from docstore.search.records import BATCH, Built, Id, SearchRecord, build
@@ -88,7 +89,8 @@ async def apply_changes(
 async def bring_up_to_date(writer: RecordWriter, record: SearchRecord, ids: Sequence[Id], report: SyncReport) -> None:
     """Write the records of documents as they are now; see `write_through`."""
     built = await write_through(writer, record, lambda: record.object_ids_of(ids), report)
-    if built is not None:
+    # A reindex may hold records under objectIDs that are gone here: until it is over it has to find them, too.
+    if built is not None and not writer.is_beside and await SearchReindex.load(record.index) is None:
         await writer.forget(ids, built)
 
 

@@ -52,7 +52,7 @@ class RecordWriter:
     def __init__(self, index: SearchIndex, record: SearchRecord, *, into: str | None = None) -> None:
         self._index = index
         self._record = record
-        self._into = into
+        self.is_beside = into is not None
         self.name = into or record.index
 
     def prepare(self, built: Built) -> Prepared:
@@ -66,7 +66,7 @@ class RecordWriter:
 
     async def write(self, prepared: Prepared, *, wait: bool = True) -> None:
         """Save and delete; what the engine refuses for its content is parked, too. `prepared` ends as what was done."""
-        if prepared.save and self._into is None:
+        if prepared.save and not self.is_beside:
             await made_with_settings(self._index, self.name)
         await self._save(list(prepared.save.values()), prepared.unfit, wait=wait)
         for object_id in prepared.unfit:

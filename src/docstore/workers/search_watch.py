@@ -88,8 +88,9 @@ class SearchWatcher:
         await self._drain(stream)
         if time.monotonic() < self._sweep_at:
             return
+        was_silent = stream.silent_for_s(2 * self._sweep_s)
         missed = await self._sweep(replay, stream)
-        if missed and stream.speaks and stream.silent_for_s(2 * self._sweep_s):
+        if missed and was_silent and stream.speaks and stream.silent_for_s(2 * self._sweep_s):
             _log.warning("The change stream did not tell of %d changes; it is opened anew.", missed)
             stream.reopen()
         await self._drain(stream)
