@@ -18,7 +18,7 @@ test: .venv/.complete  ## the whole test suite, on embedded servers
 	@$(BIN)/python -m pytest -n auto
 
 test-fake-redis: .venv/.complete  ## what touches Redis, on the Redis in Python
-	@DOCSTORE_TEST_REDIS=fake $(BIN)/python -m pytest -n auto tests/cache tests/clients tests/workers tests/test_store.py
+	@DOCSTORE_TEST_REDIS=fake $(BIN)/python -m pytest -n auto tests/cache tests/clients/test_redis.py tests/clients/test_protocols.py tests/workers/test_ratings.py tests/workers/test_whole_path.py tests/test_store.py
 
 test-kafka: .venv/.complete  ## what needs a real Apache Kafka, on one from its jars (Java 17 and Maven)
 	@$(BIN)/python -m pytest -m kafka

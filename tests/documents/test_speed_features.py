@@ -182,7 +182,7 @@ async def test_get_finds_the_living_alone(commands: Commands) -> None:
     await post.delete()
     assert await Plain.get(post.id) is None
     assert await Plain.get(ObjectId()) is None
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationFailed):
         await Plain.get("no id")
 
 
@@ -196,7 +196,7 @@ async def test_get_many_is_one_query_in_the_order_asked(commands: Commands) -> N
     assert [each.number for each in found] == [3, 0, 4, 3]
     assert commands.names == ["find"]
     assert await Plain.get_many([]) == []
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationFailed):
         await Plain.get_many(["no id"])
 
 

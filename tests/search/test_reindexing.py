@@ -30,7 +30,7 @@ from docstore.search import (
     settings_differences,
     verify,
 )
-from docstore.search.scanning import rows_of
+from docstore.search.scanning import expected_documents, rows_of
 from docstore.store import Store
 from docstore.workers import OutboxChanges
 
@@ -144,6 +144,15 @@ async def test_what_is_written_meanwhile_is_not_lost(store: Store, author: Autho
     record = await index.get_object("posts", str(posts[0].id))
     assert record is not None
     assert record["tags"] == [f"tag-{step}"]
+
+
+async def test_a_count_that_takes_too_long_is_estimated(store: Store, author: Author) -> None:
+    posts = await some_posts(author, 20)
+    await posts[0].delete()
+    assert await expected_documents(POSTS) == 19
+    fault = {"failCommands": ["aggregate"], "errorCode": 50}
+    await store.client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": fault})
+    assert await expected_documents(POSTS) == 20  # the deleted one as well: it is good for progress, and for no more
 
 
 @pytest.mark.parametrize("readers", [1, 3])

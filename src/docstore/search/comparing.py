@@ -18,7 +18,7 @@ from docstore.search.parked import parked_ids
 from docstore.search.patience import patient
 from docstore.search.progress import OnProgress, Progress
 from docstore.search.records import SearchRecord, build
-from docstore.search.scanning import Range, count, rows_of
+from docstore.search.scanning import Range, expected_documents, rows_of
 from docstore.search.sync import SyncReport, write_through
 from docstore.search.writing import Prepared, RecordWriter
 
@@ -149,7 +149,7 @@ async def differences(
     index: SearchIndex, record: SearchRecord, report: VerifyReport, on_progress: OnProgress | None
 ) -> AsyncGenerator[Differences, None]:
     """What differs, chunk by chunk: first by the documents, then by the records that have none."""
-    total, done = await count(record), 0
+    total, done = await expected_documents(record), 0
     expected = _Fingerprints()
     writer = RecordWriter(index, record)
     async with aclosing(rows_of(record, Range())) as chunks:

@@ -24,7 +24,7 @@ from docstore.search.parked import unpark_older
 from docstore.search.patience import patient
 from docstore.search.progress import OnProgress, Progress
 from docstore.search.records import SearchRecord
-from docstore.search.scanning import count, ranges
+from docstore.search.scanning import expected_documents, ranges
 from docstore.search.settings import configuration_of, declared_settings, push_settings
 from docstore.search.sync import SyncReport, apply_changes
 from docstore.search.temporaries import sweep, temporary_name
@@ -102,7 +102,7 @@ class _Reindex:
 
     async def look(self) -> ReindexReport:
         """Make and check every record; write nothing."""
-        total = await count(self._record)
+        total = await expected_documents(self._record)
         writer = RecordWriter(self._index, self._record)
         builder = Builder(writer, self._record, dry=True, on_progress=self._telling("checking", total))
         await builder.run(await self._parts(total))
@@ -181,7 +181,7 @@ class _Reindex:
             previous=await self._index.count(self._name) if exists else 0,
             first=not exists,
         )
-        await checkpoint.keep(await self._parts(await count(self._record)))
+        await checkpoint.keep(await self._parts(await expected_documents(self._record)))
         return checkpoint
 
     async def _parts(self, total: int) -> list[Part]:
@@ -202,7 +202,7 @@ class _Reindex:
             writer,
             self._record,
             on_mark=mark,
-            on_progress=self._telling("building", await count(self._record)),
+            on_progress=self._telling("building", await expected_documents(self._record)),
         )
         await builder.run(parts)
         self._report.counts = builder.counts

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from pymongo.errors import ExecutionTimeout
+
 from docstore.documents import translated
 from docstore.search.records import BATCH, Id, SearchRecord
 
 _SAMPLED_FOR_EACH = 200
+_COUNT_LIMIT_MS = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,16 @@ async def count(record: SearchRecord, within: Range | None = None) -> int:
     collection = record.model.get_pymongo_collection()
     with translated(record.model.get_collection_name()):
         return int(await collection.count_documents((within or Range()).filter(record)))
+
+
+async def expected_documents(record: SearchRecord) -> int:
+    """About how many documents may have a record, for readers and progress: exact where the server counts quickly."""
+    collection = record.model.get_pymongo_collection()
+    with translated(record.model.get_collection_name()):
+        try:
+            return int(await collection.count_documents(Range().filter(record), maxTimeMS=_COUNT_LIMIT_MS))
+        except ExecutionTimeout:
+            return int(await collection.raw.estimated_document_count())
 
 
 async def ranges(record: SearchRecord, parts: int) -> list[Range]:

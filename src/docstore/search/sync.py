@@ -14,7 +14,7 @@ from docstore.search.patience import patient
 from docstore.search.reading import VALUES_AT_ONCE, in_batches
 from docstore.search.records import BATCH, Built, Id, SearchRecord, build
 from docstore.search.registry import ALL_RECORDS
-from docstore.search.scanning import Range, count, rows_of
+from docstore.search.scanning import Range, expected_documents, rows_of
 from docstore.search.writing import Prepared, RecordWriter, changed_since, same
 
 _LOOKS = 10
@@ -146,7 +146,7 @@ async def full_sync(
     report = SyncReport()
     for record in records:
         writer = RecordWriter(index, record)
-        total, done = await count(record), 0
+        total, done = await expected_documents(record), 0
         async with aclosing(rows_of(record, Range())) as chunks:
             async for rows in chunks:
                 await bring_up_to_date(writer, record, [row["_id"] for row in rows], report)
