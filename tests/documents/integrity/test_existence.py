@@ -206,10 +206,11 @@ async def test_a_stale_copy_does_not_bring_a_cleared_reference_back(library: Any
 
 
 async def test_insert_many_asks_once_for_each_referenced_collection(library: Any) -> None:
-    writers = [await library.writer(str(number)) for number in range(20)]
+    writers = [library.Writer(name=str(number)) for number in range(150)]
+    await library.Writer.insert_many(writers)
     shelf = await library.Shelf(label="s").insert()
     books = [
-        library.Book(title=str(number), writer_id=writers[number % 20].id, shelf_id=shelf.id) for number in range(1000)
+        library.Book(title=str(number), writer_id=writers[number % 150].id, shelf_id=shelf.id) for number in range(1000)
     ]
     with library.commands.counted() as sent:
         await library.Book.insert_many(books)

@@ -13,8 +13,8 @@ from docstore.documents.integrity.graph import Edge
 from docstore.documents.integrity.violations import points_nowhere
 from docstore.documents.transactions import current_transaction
 
-IDS_IN_A_QUERY: Final = 100
-"""Not every server takes long lists lightly: with twice the ids the embedded one needs three times as long."""
+IDS_IN_A_QUERY: Final = 1000
+"""One question for most batches. The embedded server would answer several shorter ones sooner; MongoDB would not."""
 
 _SETS: Final = frozenset({"$set", "$addFields"})
 _NEVER_REFERS: Final = frozenset({"$unset", "$setOnInsert"})
@@ -178,6 +178,9 @@ class ExistenceCheck:
             by_target[target].append(each)
         for target, ids in by_target.items():
             for start in range(0, len(ids), IDS_IN_A_QUERY):
-                query = {"_id": {"$in": ids[start : start + IDS_IN_A_QUERY]}, **self._bound.living(target)}
-                async for document in self._bound.raw(target).find(query, {"_id": 1}, session=session):
+                part = ids[start : start + IDS_IN_A_QUERY]
+                query = {"_id": {"$in": part}, **self._bound.living(target)}
+                # All in the first answer: the driver's own batch would end after a hundred and one.
+                found = self._bound.raw(target).find(query, {"_id": 1}, session=session, batch_size=len(part) + 1)
+                async for document in found:
                     yield target, document["_id"]
