@@ -92,6 +92,11 @@ def current_transaction() -> Transaction | None:
 
 
 def joinable() -> Transaction | None:
+    """The transaction that a call joins, or None.
+
+    Raises:
+        RefusedOperation: this task was started inside a transaction that has ended.
+    """
     running = ambient.get()
     if running is not None and running.ended:
         raise RefusedOperation(
