@@ -55,7 +55,7 @@ def test_they_are_told_shown_tried_again_and_passed_over(run: Run, deployment: S
 
     again = run("dead-letters", "retry", "--all")
     assert again.exit_code == 1
-    assert "1 messages were handled" in again.stdout
+    assert "Handled: 1 message." in again.stdout
     assert bad in again.stdout
     assert "no JSON object" in again.stdout
     assert run("dead-letters", "skip", bad, "--reason", "a test's").exit_code == 0

@@ -35,10 +35,10 @@ def test_events_are_told_given_up_tried_again_and_passed_over(run: Run, deployme
     assert shown.exit_code == 1
     assert str(dead["eventId"]) in shown.stdout
     assert "refused" in shown.stdout
-    assert "1 events will be tried again" in run("outbox", "retry", str(dead["eventId"])).stdout
+    assert "1 event will be tried again" in run("outbox", "retry", str(dead["eventId"])).stdout
     assert run("outbox", "status").exit_code == 0
     skipped = run("outbox", "skip", str(dead["eventId"]), "--reason", "sent by hand")
-    assert "1 events will not be sent" in skipped.stdout
+    assert "1 event will not be sent" in skipped.stdout
     unknown = run("outbox", "skip", "nothing", "--reason", "x")
     assert unknown.exit_code == 1
     assert "no such row" in unknown.stderr

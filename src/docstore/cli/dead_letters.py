@@ -13,6 +13,7 @@ import typer
 from docstore.cli.invocation import Invocation, JsonFlag
 from docstore.cli.servers import kept_state_dir, opened_servers
 from docstore.cli.tables import table
+from docstore.cli.wording import counted
 from docstore.errors import NotFound, SettingsError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def retry(
             raise SettingsError("say which letters: their ids, or --all.")
         async with _store(invocation, _SERVICES) as store:
             done = await _retry(store, letters or None, _group_of(consumer))
-        invocation.out.print(f"{done.handled} messages were handled.")
+        invocation.out.print(f"Handled: {counted(done.handled, 'message')}.")
         if done.failed:
             rows = done.failed.items()
             invocation.out.print(table("failed again", "reason", rows=rows))
@@ -115,7 +116,7 @@ def skip(
 
         async with _store(invocation):
             count = await skip_dead_letters(letters, reason=reason)
-        invocation.out.print(f"{count} messages will not be handled.")
+        invocation.out.print(f"{counted(count, 'message')} will not be handled.")
         invocation.print_json({"ok": True, "messages": count})
         return 0
 

@@ -13,6 +13,7 @@ import typer
 from docstore.cli.invocation import Invocation, JsonFlag
 from docstore.cli.servers import kept_state_dir, opened_servers
 from docstore.cli.tables import table
+from docstore.cli.wording import counted
 
 if TYPE_CHECKING:
     from docstore.outbox import OutboxStatus
@@ -62,7 +63,7 @@ def retry(
 
         async with _store(invocation):
             count = await retry_entries(events or None, topic=topic)
-        return _done(invocation, f"{count} events will be tried again.", count)
+        return _done(invocation, f"{counted(count, 'event')} will be tried again.", count)
 
     invocation.run(work)
 
@@ -82,7 +83,7 @@ def skip(
 
         async with _store(invocation):
             count = await skip_entries(events, reason=reason)
-        return _done(invocation, f"{count} events will not be sent.", count)
+        return _done(invocation, f"{counted(count, 'event')} will not be sent.", count)
 
     invocation.run(work)
 
@@ -103,7 +104,7 @@ def replay(
 
         async with _store(invocation):
             count = await replay_entries(_utc(since), until=_utc(until) if until else None, topic=topic)
-        return _done(invocation, f"{count} events will be sent once more.", count)
+        return _done(invocation, f"{counted(count, 'event')} will be sent once more.", count)
 
     invocation.run(work)
 
