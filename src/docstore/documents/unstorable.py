@@ -19,7 +19,7 @@ def unstorable_value(collection: str, sent: Any) -> ValidationFailed | None:
 
 
 def unencodable_value(collection: str, values: Mapping[str, Any]) -> ValidationFailed | None:
-    """The same for the attributes of a document, of whose types Beanie's encoder knows one not."""
+    """The error for the first attribute of a document with a value of a type that nothing is known of."""
     return _first(collection, values, encode_value, (ValueError,))
 
 

@@ -99,10 +99,11 @@ class _Reindex:
         self._temporary = temporary_name(record.index)
         self._report = ReindexReport(record.index)
         self._deleted = 0
+        self._total: int | None = None
 
     async def look(self) -> ReindexReport:
         """Make and check every record; write nothing."""
-        total = await expected_documents(self._record)
+        total = await self._expected()
         writer = RecordWriter(self._index, self._record)
         builder = Builder(writer, self._record, dry=True, on_progress=self._telling("checking", total))
         await builder.run(await self._parts(total))
@@ -181,8 +182,13 @@ class _Reindex:
             previous=await self._index.count(self._name) if exists else 0,
             first=not exists,
         )
-        await checkpoint.keep(await self._parts(await expected_documents(self._record)))
+        await checkpoint.keep(await self._parts(await self._expected()))
         return checkpoint
+
+    async def _expected(self) -> int:
+        if self._total is None:
+            self._total = await expected_documents(self._record)
+        return self._total
 
     async def _parts(self, total: int) -> list[Part]:
         readers = self._options.readers or min(_MOST_READERS, total // _DOCUMENTS_FOR_A_READER + 1)
@@ -202,7 +208,7 @@ class _Reindex:
             writer,
             self._record,
             on_mark=mark,
-            on_progress=self._telling("building", await expected_documents(self._record)),
+            on_progress=self._telling("building", await self._expected()),
         )
         await builder.run(parts)
         self._report.counts = builder.counts

@@ -10,7 +10,7 @@ from typing import Final
 
 from docstore.clients.metrics import Metrics, NoMetrics
 from docstore.context import acting_as
-from docstore.documents import run_in_transaction, server_now
+from docstore.documents import server_now
 from docstore.documents.filters import LTE
 from docstore.errors import DocstoreError, InvalidTransition
 from docstore.models import Post
@@ -70,7 +70,7 @@ class PublishingWorker:
                 # A transaction that a dead process left open holds its post for a minute; the others need not wait.
                 async with asyncio.timeout(_PATIENCE_S):
                     with acting_as(ACTOR):
-                        await run_in_transaction(post.publish)
+                        await post.publish()
             except InvalidTransition:
                 return False  # another worker was quicker, or somebody took it off the schedule
             except TimeoutError:

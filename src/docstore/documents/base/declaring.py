@@ -216,7 +216,7 @@ class DeclaredDocument(BeanieDocument, metaclass=DocumentMeta):
             return _adapter(wanted).validate_python(value)
         except ValidationError as error:
             raise ValidationFailed(
-                f"a {type(value).__name__} is given as the id of a {cls.__name__}, and does not fit.",
+                f"a value of type {type(value).__name__} does not fit the id of a {cls.__name__}.",
                 hint=f"What fits is {_id_in_words(wanted)}.",
                 collection=cls.__name__,
                 field="id",
