@@ -13,9 +13,10 @@ from docstore.schema.migrations.journal import StepRecord
 from docstore.schema.migrations.raw_access import MigrationCollection, MigrationDatabase
 from docstore.schema.migrations.steps import StepRunner, current_session
 from docstore.schema.migrations.structure_helpers import StructureHelpers
+from docstore.schema.migrations.value_helpers import ValueHelpers
 
 
-class Migration(FieldHelpers, StructureHelpers):
+class Migration(FieldHelpers, ValueHelpers, StructureHelpers):
     """The migration that runs: helpers for fields and structure, and the raw database for the rest.
 
     Every helper is a step: written down in the journal, resumed where it got to, counted in a dry run, and harmless
