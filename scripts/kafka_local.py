@@ -189,6 +189,11 @@ class LocalKafka:
             process.kill()
             process.wait()
 
+    def freeze(self, broker: Broker) -> None:
+        """Let a broker do nothing more, as behind a network that swallows packets; `stop` with `kill` ends it."""
+        if broker.process is not None:
+            broker.process.send_signal(signal.SIGSTOP)
+
     def _format(self, broker: Broker) -> None:
         config = broker.folder / "server.properties"
         config.write_text("".join(f"{name}={value}\n" for name, value in self._configuration(broker).items()))

@@ -1,12 +1,14 @@
 """Real local servers for the whole run, and a fresh database for every test."""
 
+import faulthandler
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from tests.databases import drop_database
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
     from docstore.store import Store
 
 Bind = Callable[..., Awaitable[GuardedDatabase]]
+
+TEARDOWN_SECONDS = 120
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """End a run whose teardown hangs: neither timeout watches what follows a failure."""
+    faulthandler.dump_traceback_later(TEARDOWN_SECONDS, exit=True, file=item.config.stash[fault_handler_stderr_fd_key])
+    return (yield)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE_BYTES = 1_048_576
 _STOP_LIMIT_S = 5.0
+_ABANDON_LIMIT_S = 1.0
 
 # Tasks, not producers: whoever asks while the first is still starting waits for the same one.
 _producers: SharedHandles[asyncio.Task[AIOKafkaProducer]] = SharedHandles("get_kafka_producer()")
@@ -75,7 +77,7 @@ async def ping_kafka(settings: Settings | None = None) -> Ping:
 
 
 async def close_kafka_producer(settings: Settings | None = None) -> None:
-    """Flush and stop this event loop's producer; nothing happens when there is none. Takes 5 s at most."""
+    """Flush and stop this event loop's producer; nothing happens when there is none. Takes 8 s at most."""
     task = _producers.pop(identity(resolve(settings)))
     if task is not None:
         if not task.done():
@@ -131,6 +133,19 @@ async def _stop(producer: AIOKafkaProducer) -> None:
         async with asyncio.timeout(_STOP_LIMIT_S):
             await producer.stop()
     except TimeoutError:
-        # aiokafka offers no stop without a flush; these two are the rest of what its stop does.
-        await producer._sender.close()
-        await producer.client.close()
+        await _abandon(producer)
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    # aiokafka offers no stop without a flush; these are the rest of what its stop does. The connections end first:
+    # the sender waits for answers on them, and a broker that hangs lets it wait for as long as a request may take.
+    async def close() -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ABANDON_LIMIT_S):
+                await producer.client.close()
+
+    await close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_ABANDON_LIMIT_S):
+            await producer._sender.close()
+    await close()

@@ -13,7 +13,7 @@ from docstore.errors import ServerUnavailable, ServiceError, ValidationFailed
 from docstore.outbox import OutboxEntry
 from docstore.store import Store
 from docstore.workers import DeadLetter, Message, run_consumer
-from docstore.workers.consuming import ATTEMPTS, ConsumerRunner, attempts
+from docstore.workers.consuming import ATTEMPTS, ConsumerRunner, attempts, runner
 
 QueueConsumer = Any
 """The double in conftest.py."""
@@ -75,6 +75,27 @@ async def test_offsets_are_committed_after_the_effect(run: Any, consumer: QueueC
     await run(consumer, worker, lambda: len(consumer.committed) == 2)
     assert sorted(worker.handled) == [b"1", b"2", b"3"]
     assert consumer.committed == {"p0": 2, "p1": 1}
+
+
+async def test_a_commit_that_nobody_answers_holds_up_neither_the_messages_nor_the_stop(
+    run: Any, consumer: QueueConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def unanswered(offsets: Any) -> None:
+        nonlocal asked
+        asked += 1
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(runner, "_COMMIT_LIMIT_S", 0.05)
+    monkeypatch.setattr(runner, "_COMMIT_EVERY_S", 0)
+    monkeypatch.setattr(consumer, "commit", unanswered)
+    consumer.put(b"1")
+    worker = Recorder()
+    await run(consumer, worker, lambda: asked > 1)
+    consumer.put(b"2")
+    await run(consumer, worker, lambda: len(worker.handled) == 2)
+    assert worker.handled == [b"1", b"2"]
 
 
 async def test_a_server_that_is_away_is_waited_for(run: Any, consumer: QueueConsumer) -> None:

@@ -24,6 +24,8 @@ DRAIN_SECONDS: Final = 25.0
 REVOKE_SECONDS: Final = 5.0
 
 _COMMIT_EVERY_S: Final = 1.0
+# The driver asks for the group's coordinator without end; a stop, and the messages in hand, do not wait for one.
+_COMMIT_LIMIT_S: Final = 5.0
 
 _log = logging.getLogger("docstore.workers")
 
@@ -178,7 +180,8 @@ class ConsumerRunner:
         if not due or self._consumer is None:
             return
         try:
-            await self._consumer.commit(due)
+            async with asyncio.timeout(_COMMIT_LIMIT_S):
+                await self._consumer.commit(due)
         except Exception as error:
             # The group was rebalanced or its coordinator is away: the messages come again, and repeats do nothing.
             _log.warning("Offsets of %s were not committed: %s", self._worker.group, type(error).__name__)
