@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -107,14 +107,15 @@ async def _once(name: str, uri: str, field: str, documents: int) -> dict[str, fl
     return {"rate": documents / seconds, "cpu": cpu / documents * 1e6, "megabytes": megabytes}
 
 
-async def run(documents: int, rounds: int) -> None:
+async def run(documents: int, rounds: int, changes: Sequence[str]) -> None:
     """Fill a server, and let the contenders take turns."""
-    measured: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
+    contenders = [name for name in CONTENDERS if name.split()[1] in changes]
+    measured: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
     async with EmbeddedServers(services=("mongodb",), durable=False) as servers:
         uri = servers.urls["mongodb"]
         await fill(uri, documents)
         for number in range(rounds):
-            for name in CONTENDERS if number % 2 else reversed(CONTENDERS):
+            for name in contenders[:: 1 if number % 2 else -1]:
                 field = f"{name.replace(' ', '_')}_{number}"
                 command = [sys.executable, "-m", "benchmarks.migrations", "--once", name, uri, field, str(documents)]
                 spent = _processor_seconds(servers.pids["mongodb"])
@@ -150,13 +151,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.migrations", description=__doc__)
     parser.add_argument("--documents", type=int, default=200_000, help="documents of the collection (200000)")
     parser.add_argument("--rounds", type=int, default=1, help="rounds of which the median is told (1)")
+    parser.add_argument("--change", choices=("value", "function"), help="only this one; both when left out")
     parser.add_argument("--once", nargs=4, metavar=("NAME", "URI", "FIELD", "DOCUMENTS"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.once:
         name, uri, field, documents = arguments.once
         print(json.dumps(asyncio.run(_once(name, uri, field, int(documents)))))
         return
-    asyncio.run(run(arguments.documents, arguments.rounds))
+    changes = (arguments.change,) if arguments.change else ("value", "function")
+    asyncio.run(run(arguments.documents, arguments.rounds, changes))
 
 
 if __name__ == "__main__":

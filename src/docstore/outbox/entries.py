@@ -53,7 +53,8 @@ class OutboxEntry(SystemDocument):
 
     sensitive: ClassVar[frozenset[str]] = frozenset({"payload"})
     indexes: ClassVar[Sequence[Index]] = (
-        index("status", "bucket", "seq", serves="the relay: rows of its buckets, in order"),
+        # Not the bucket first: one relay, or two, read the oldest rows of all or most buckets, whatever the backlog.
+        index("status", "seq", "bucket", serves="the relay: the oldest rows of its buckets, in order"),
         index("status", "next_attempt_at", serves="the relay: rows that wait after a failure; how old the oldest is"),
         index("aggregate_id", "-seq", serves="the last event of a document, and all of them in order"),
         # Rows that were never published have no such instant, so they stay.

@@ -40,8 +40,8 @@ class BucketQueue:
             return []
         now = self.now()
         with translated(OutboxEntry.get_collection_name()):
-            waiting = await self._waiting_keys(now)
             rows = await self._oldest(now, limit)
+            waiting = await self._waiting_keys(now) if rows else {}
             # Rows that came after a failure are due themselves, and would be looked at again and again.
             await self._postpone([row for row in rows if _key(row) in waiting], waiting)
         groups: defaultdict[Key, list[Row]] = defaultdict(list)

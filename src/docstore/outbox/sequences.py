@@ -21,7 +21,9 @@ _IN_SLICES_OF = 250
 
 async def sequence_numbers(events: Sequence[Event]) -> list[int]:
     """A number for each event, in the order given; read and used in one transaction."""
-    last = await _last_numbers({str(event.aggregate_id) for event in events if not _is_first(event)})
+    # Numbers below the clock do not matter; as a rule there are no others, however many events a document has.
+    since = time.time_ns()
+    last = await _last_numbers({str(event.aggregate_id) for event in events if not _is_first(event)}, since)
     numbers = []
     for event in events:
         aggregate = str(event.aggregate_id)
@@ -35,15 +37,16 @@ def _is_first(event: Event) -> bool:
     return isinstance(event, DocumentChanged) and event.kind is ChangeKind.INSERT
 
 
-async def _last_numbers(aggregates: Iterable[str]) -> dict[str, int]:
+async def _last_numbers(aggregates: Iterable[str], since: int) -> dict[str, int]:
     wanted, collection = list(aggregates), OutboxEntry.get_pymongo_collection()
+    later = {"seq": {"$gte": since}}
     if len(wanted) == 1:
-        newest = await collection.find_one({"aggregateId": wanted[0]}, {"seq": 1}, sort={"seq": -1})
+        newest = await collection.find_one({"aggregateId": wanted[0], **later}, {"seq": 1}, sort={"seq": -1})
         return {wanted[0]: newest["seq"]} if newest else {}
     last: dict[str, int] = {}
     for start in range(0, len(wanted), _IN_SLICES_OF):
         pipeline: list[dict[str, Any]] = [
-            {"$match": {"aggregateId": {"$in": wanted[start : start + _IN_SLICES_OF]}}},
+            {"$match": {"aggregateId": {"$in": wanted[start : start + _IN_SLICES_OF]}, **later}},
             {"$group": {"_id": "$aggregateId", "seq": {"$max": "$seq"}}},
         ]
         async with await collection.aggregate(pipeline) as rows:

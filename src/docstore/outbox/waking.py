@@ -13,6 +13,9 @@ from docstore.outbox.entries import OutboxEntry
 
 _INSERTS: list[dict[str, Any]] = [{"$match": {"operationType": "insert"}}]
 _AGAIN_S = 30.0
+_FIRST_LOOK_S = 0.02
+_LOOKS_BEFORE_STREAM = 5
+_BUSY_BEFORE_CLOSING = 3
 _CLOSING_S = 0.5
 _CANCELLED_TIMES = 10
 
@@ -22,8 +25,9 @@ _log = logging.getLogger("docstore.outbox")
 class Waker:
     """Waits for new rows, for a time that is up, or for the end.
 
-    The stream is open while there is nothing to do: a busy relay finds new rows anyway, and a server has to look at
-    every row that it marks.
+    The stream is open while there is little to do: a busy relay finds new rows anyway, and a server has to look at
+    every row that it marks. To open and close one costs more than some looks, so neither is done for a short while:
+    after work a relay looks again soon, and less soon each time, before it opens a stream.
 
     Args:
         stop: ends every wait.
@@ -34,6 +38,8 @@ class Waker:
         self._news = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._busy = 0
+        self._looks = _LOOKS_BEFORE_STREAM  # whoever begins with nothing to do waits for news
 
     async def __aenter__(self) -> Self:
         self._ending = asyncio.create_task(self._end())
@@ -45,9 +51,14 @@ class Waker:
         await _cancelled(task for task in (self._ending, self._watching) if task is not None)
 
     async def wait(self, seconds: float, *, woken: bool = True) -> None:
-        """Wait until there is news (unless `woken` is False), or the time is up."""
+        """Wait until there is news (unless `woken` is False), or the time is up; less long just after work."""
+        self._busy = 0
         if woken and self._watching is None:
-            self._watching = asyncio.create_task(self._watch())
+            if self._looks < _LOOKS_BEFORE_STREAM:
+                seconds = min(seconds, _FIRST_LOOK_S * 2.0**self._looks)
+                self._looks += 1
+            else:
+                self._watching = asyncio.create_task(self._watch())
         waited = self._news if woken else self._stop
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(waited.wait(), seconds)
@@ -55,9 +66,10 @@ class Waker:
             self._news.clear()
 
     async def be_busy(self) -> None:
-        """There is something to do: no stream is needed."""
-        watching, self._watching = self._watching, None
-        if watching is not None:
+        """There was something to do; where that goes on, no stream is needed."""
+        self._looks, self._busy = 0, self._busy + 1
+        if self._busy >= _BUSY_BEFORE_CLOSING and self._watching is not None:
+            watching, self._watching = self._watching, None
             await _cancelled([watching])
 
     async def _end(self) -> None:

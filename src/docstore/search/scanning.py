@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from bson import ObjectId
 from pymongo.errors import ExecutionTimeout
 
 from docstore.documents import translated
@@ -14,6 +15,7 @@ from docstore.search.records import BATCH, Id, SearchRecord
 
 _SAMPLED_FOR_EACH = 200
 _COUNT_LIMIT_MS = 3000
+_SAMPLE_LIMIT_MS = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +49,18 @@ async def expected_documents(record: SearchRecord) -> int:
 
 
 async def ranges(record: SearchRecord, parts: int) -> list[Range]:
-    """The whole in ranges of about the same number of documents, told from a sample."""
+    """The whole in ranges of about the same number of documents, told from a sample; in one, where that takes long."""
     if parts < 2:
         return [Range()]
-    pipeline: list[dict[str, Any]] = [
-        *([{"$match": dict(record.selection)}] if record.selection else []),
-        {"$sample": {"size": parts * _SAMPLED_FOR_EACH}},
-        {"$project": {"_id": 1}},
-    ]
+    # Of all documents, deleted ones too: MongoDB draws a sample at once only where nothing is asked of it before.
+    pipeline: list[dict[str, Any]] = [{"$sample": {"size": parts * _SAMPLED_FOR_EACH}}, {"$project": {"_id": 1}}]
+    collection = record.model.get_pymongo_collection().raw
     with translated(record.model.get_collection_name()):
-        async with await record.model.get_pymongo_collection().aggregate(pipeline) as rows:
-            ids = sorted({row["_id"] async for row in rows})
+        try:
+            async with await collection.aggregate(pipeline, maxTimeMS=_SAMPLE_LIMIT_MS) as rows:
+                ids: list[Any] = sorted({row["_id"] async for row in rows if isinstance(row["_id"], ObjectId)})
+        except ExecutionTimeout:
+            return [Range()]
     bounds = sorted({ids[len(ids) * part // parts] for part in range(1, parts)}) if len(ids) >= parts else []
     return [Range(low, high) for low, high in pairwise([None, *bounds, None])]
 

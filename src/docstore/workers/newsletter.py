@@ -23,7 +23,10 @@ from docstore.workers.events import event_in
 from docstore.workers.messages import Message
 
 BATCH: Final = 200
-_LOOKED_UP_AT_ONCE: Final = 100
+_IDS_AT_ONCE: Final = 100
+"""Members asked for in one question: not every server takes long lists lightly."""
+_READ_AT_ONCE: Final = 20
+"""Members come from the driver's buffer, and reading them would let nothing else have its turn."""
 DEFAULT_SENDER: Final = "newsletter@localhost"
 
 _log = logging.getLogger("docstore.workers")
@@ -107,10 +110,11 @@ class NewsletterWorker:
         writing: asyncio.Task[None] | None = None
         try:
             async for members in self._batches(post):
-                # The next batch is read while this one is written, and no further: memory stays what it is.
+                # The next batch is read and made while this one is written, and no further: memory stays what it is.
+                deliveries = _deliveries(send, members)
                 if writing is not None:
                     await writing
-                writing = asyncio.create_task(_write_deliveries(post, send, members))
+                writing = asyncio.create_task(_write_deliveries(post, send, members, deliveries))
             if writing is not None:
                 await writing
         finally:
@@ -122,6 +126,8 @@ class NewsletterWorker:
         batch: list[Member] = []
         async for member in recipients_of(post):
             batch.append(member)
+            if len(batch) % _READ_AT_ONCE == 0:
+                await asyncio.sleep(0)
             if len(batch) >= self._batch:
                 yield batch
                 batch = []
@@ -134,9 +140,10 @@ async def _send_with(send_id: PydanticObjectId) -> EmailSend | None:
     return found
 
 
-async def _write_deliveries(post: Post, send: EmailSend, members: Sequence[Member]) -> None:
-    """Write the deliveries of a batch that are not there yet, with the event that hands them on."""
-    wanted = _deliveries(send, members)
+async def _write_deliveries(
+    post: Post, send: EmailSend, members: Sequence[Member], wanted: Mapping[str, EmailRecipient]
+) -> None:
+    """Write the deliveries to members that are not there yet, with the event that hands them on."""
     while wanted:
         try:
             await run_in_transaction(partial(_write, post, send, list(wanted.values())))
@@ -153,7 +160,8 @@ async def _write_deliveries(post: Post, send: EmailSend, members: Sequence[Membe
 
 
 async def _write(post: Post, send: EmailSend, deliveries: Sequence[EmailRecipient]) -> None:
-    await EmailRecipient.insert_many(list(deliveries))
+    for start in range(0, len(deliveries), _IDS_AT_ONCE):
+        await EmailRecipient.insert_many(list(deliveries[start : start + _IDS_AT_ONCE]))
     await emit(_batch_of(post, send, deliveries))
 
 
@@ -161,8 +169,8 @@ async def _written(send: EmailSend, deliveries: Mapping[str, EmailRecipient]) ->
     """The addresses whose deliveries are there: under their own id, deleted ones included, or under another one."""
     there: set[str] = set()
     emails = list(deliveries)
-    for start in range(0, len(emails), _LOOKED_UP_AT_ONCE):
-        part = emails[start : start + _LOOKED_UP_AT_ONCE]
+    for start in range(0, len(emails), _IDS_AT_ONCE):
+        part = emails[start : start + _IDS_AT_ONCE]
         by_id = {deliveries[email].id: email for email in part}
         there |= {by_id[row.id] async for row in EmailRecipient.with_deleted.find(In(EmailRecipient.id, list(by_id)))}
         same = EmailRecipient.find(EmailRecipient.email_send_id == send.id, In(EmailRecipient.email, part))

@@ -165,8 +165,9 @@ class ExistenceCheck:
             return
         await self._bound.fence.share(asked, session)
         found = {node async for node in self._living(asked, session)}
+        absent = asked - found
         for edge, ids in wanted.items():
-            missing = [each for each in dict.fromkeys(ids) if (edge.target, each) in asked - found]
+            missing = [each for each in dict.fromkeys(ids) if (edge.target, each) in absent]
             if missing:
                 raise points_nowhere(edge, missing)
         if running is not None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 from zlib import crc32
 
-from pymongo import UpdateOne
+from pymongo import UpdateMany, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -23,8 +23,8 @@ COLLECTION: Final = "ReferenceFence"
 BUCKETS: Final = 64
 """Rows are shared by documents whose ids hash alike, so that the table never has more than BUCKETS x LANES rows."""
 LANES: Final = 8
-_AT_ONCE: Final = 2 * LANES
-"""Rows tried with one update before they are made; more of them are upserted one by one, in one command."""
+_IN_A_STATEMENT: Final = 32
+"""Rows of one statement; all statements are one command. Not every server takes long lists of ids lightly."""
 
 
 class Fence:
@@ -52,12 +52,12 @@ class Fence:
     async def _write(self, rows: set[str], session: AsyncClientSession) -> None:
         if not rows:
             return
-        touch = {"$inc": {"n": 1}}
-        there = 0
-        if len(rows) <= _AT_ONCE:
-            there = (await self._rows.update_many({"_id": {"$in": [*rows]}}, touch, session=session)).matched_count
-        if there < len(rows):
-            await self._rows.bulk_write([UpdateOne({"_id": row}, touch, upsert=True) for row in rows], session=session)
+        touch, wanted = {"$inc": {"n": 1}}, sorted(rows)
+        parts = [wanted[start : start + _IN_A_STATEMENT] for start in range(0, len(wanted), _IN_A_STATEMENT)]
+        tried = [UpdateMany({"_id": {"$in": part}}, touch) for part in parts]
+        if (await self._rows.bulk_write(tried, session=session)).matched_count < len(wanted):
+            made = [UpdateOne({"_id": row}, touch, upsert=True) for row in wanted]
+            await self._rows.bulk_write(made, session=session)
         running = current_transaction()
         if running is not None:
             running.fenced |= rows
