@@ -17,10 +17,10 @@ from docstore.store import Store
 async def test_ranges_hold_every_document_once(store: Store, author: Author) -> None:
     posts = [Post(title=f"P{n}", content="…", post_url=f"p{n}", author_id=author.id) for n in range(60)]
     await Post.insert_many(posts)
-    await store.database.raw["Post"].update_many({}, {"$set": {"status": "PUBLISHED"}})
+    await store.database["Post"].update_many({}, {"$set": {"status": "PUBLISHED"}})
     for post in posts[::7]:
         await post.delete()
-    await store.database.raw["Post"].insert_one({"_id": "no object id", "isDeleted": True})
+    await store.database["Post"].insert_one({"_id": "no object id", "isDeleted": True})
     parts = await ranges(POSTS, 4)
     read = [row["_id"] for part in parts async for rows in rows_of(POSTS, part, 10) for row in rows]
     assert len(parts) == 4
