@@ -25,7 +25,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
+
+if TYPE_CHECKING:
+    from scripts.kafka_security import KafkaSecurity
 
 VERSION: Final = "4.1.1"
 CLUSTER_ID: Final = "ZG9jc3RvcmUtdGVzdHMtMA"
@@ -94,6 +97,7 @@ class Broker:
     port: int
     controller_port: int
     folder: Path
+    secured: Mapping[str, int] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -114,15 +118,24 @@ class LocalKafka:
         brokers: how many; topics that make themselves have as many replicas, at most three.
         partitions: of topics that make themselves.
         properties: more lines of the brokers' configuration.
+        security: more listeners, which ask for a login; see `address_of`.
 
     Raises:
         KafkaUnavailable: on entering, when it cannot run here or does not come up.
     """
 
-    def __init__(self, brokers: int = 1, *, partitions: int = 4, properties: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        brokers: int = 1,
+        *,
+        partitions: int = 4,
+        properties: Mapping[str, str] | None = None,
+        security: KafkaSecurity | None = None,
+    ) -> None:
         self._count = brokers
         self._partitions = partitions
         self._properties = dict(properties or {})
+        self._security = security
         self._folder: Path | None = None
         self._classpath = ""
         self.brokers: list[Broker] = []
@@ -131,11 +144,9 @@ class LocalKafka:
         self._classpath = f"{resolve()}/*"
         self._folder = Path(tempfile.mkdtemp(prefix="docstore-kafka-"))
         try:
-            ports = _free_ports(2 * self._count)
-            for number in range(self._count):
-                folder = self._folder / str(number)
-                folder.mkdir()
-                self.brokers.append(Broker(number, ports[2 * number], ports[2 * number + 1], folder))
+            self._place(self._folder)
+            if self._security is not None:
+                self._properties = {**self._security.properties(), **self._properties}
             for broker in self.brokers:
                 self._format(broker)
             for broker in self.brokers:
@@ -156,6 +167,10 @@ class LocalKafka:
     def bootstrap(self) -> str:
         """The brokers' addresses, as KAFKA_SERVICE_URI takes them."""
         return ",".join(each.address for each in self.brokers)
+
+    def address_of(self, protocol: str) -> str:
+        """The addresses of the brokers' listeners of a protocol of `security`, such as SASL_SSL."""
+        return ",".join(f"127.0.0.1:{each.secured[protocol]}" for each in self.brokers)
 
     def start(self, broker: Broker, *, wait: bool = True) -> None:
         """Start a broker that does not run; its data is what it was.
@@ -194,12 +209,24 @@ class LocalKafka:
         if broker.process is not None:
             broker.process.send_signal(signal.SIGSTOP)
 
+    def _place(self, folder: Path) -> None:
+        """Give every broker its folder and its ports."""
+        protocols = self._security.listeners if self._security else ()
+        ports = iter(_free_ports((2 + len(protocols)) * self._count))
+        for number in range(self._count):
+            place = folder / str(number)
+            place.mkdir()
+            self.brokers.append(
+                Broker(number, next(ports), next(ports), place, {protocol: next(ports) for protocol in protocols})
+            )
+
     def _format(self, broker: Broker) -> None:
         config = broker.folder / "server.properties"
         config.write_text("".join(f"{name}={value}\n" for name, value in self._configuration(broker).items()))
         command = ["java", *_HEAP, "-cp", self._classpath, "kafka.tools.StorageTool", "format"]
+        users = self._security.format_arguments() if self._security else ()
         done = subprocess.run(
-            [*command, "--cluster-id", CLUSTER_ID, "--config", str(config)],
+            [*command, "--cluster-id", CLUSTER_ID, "--config", str(config), *users],
             capture_output=True,
             text=True,
             timeout=START_SECONDS,
@@ -210,14 +237,17 @@ class LocalKafka:
 
     def _configuration(self, broker: Broker) -> dict[str, str]:
         replicas = str(min(3, self._count))
+        addresses = {"PLAINTEXT": broker.port, **broker.secured}
+        listeners = ",".join(f"{protocol}://127.0.0.1:{port}" for protocol, port in addresses.items())
         voters = ",".join(f"{each.number}@127.0.0.1:{each.controller_port}" for each in self.brokers)
         return {
             "process.roles": "broker,controller",
             "node.id": str(broker.number),
             "controller.quorum.voters": voters,
-            "listeners": f"PLAINTEXT://{broker.address},CONTROLLER://127.0.0.1:{broker.controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{broker.address}",
+            "listeners": f"{listeners},CONTROLLER://127.0.0.1:{broker.controller_port}",
+            "advertised.listeners": listeners,
             "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": ",".join(["CONTROLLER:PLAINTEXT", *(f"{p}:{p}" for p in addresses)]),
             "log.dirs": str(broker.folder / "data"),
             "num.partitions": str(self._partitions),
             "default.replication.factor": replicas,
@@ -268,7 +298,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("\t")]  # tabs: Java's frames
     return lines[-1] if lines else "it said nothing"
 
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Hashable
 from typing import Any
 
 from docstore.errors import ServerUnavailable, SettingsError
 from docstore.settings import Settings
+
+
+class _NoLogins(logging.Filter):
+    """Keeps logins out of the log: at DEBUG the driver tells what it sends, the password of PLAIN included."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        told = record.args if isinstance(record.args, tuple) else ()
+        return not any(type(each).__name__.startswith("SaslAuthenticate") for each in told)
+
+
+_no_logins = _NoLogins()
 
 
 def require_brokers(settings: Settings) -> list[str]:
@@ -41,6 +53,7 @@ def connection_options(settings: Settings) -> dict[str, Any]:
         # Without a certificate of its own the system's trusted authorities vouch for the brokers.
         options["ssl_context"] = ssl.create_default_context(cadata=settings.kafka_ca_cert)
     if settings.kafka_protocol.startswith("SASL_") and settings.kafka_password:
+        logging.getLogger("aiokafka.conn").addFilter(_no_logins)
         options |= {
             "sasl_mechanism": settings.kafka_sasl_mechanism,
             "sasl_plain_username": settings.kafka_username,

@@ -7,7 +7,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from docstore.clients._kafka_options import connection_options, identity, require_brokers, unreachable
+from docstore.clients._kafka_options import connection_options, identity, require_brokers
+from docstore.clients._kafka_refusals import why_unreachable
 from docstore.clients._shared import SharedHandles, elapsed_ms, resolve, with_retries
 from docstore.clients.protocols import Ping
 from docstore.errors import ServerUnavailable
@@ -36,7 +37,9 @@ async def get_kafka_producer(settings: Settings | None = None) -> AIOKafkaProduc
 
     Raises:
         SettingsError: Kafka is not configured.
-        ServerUnavailable: no broker answered; names the brokers, the setting and what to check.
+        ServerUnavailable: no broker answered, or its certificate or protocol does not fit; names the brokers, the
+            setting and what to check.
+        AccessDenied: a broker answered, and refused the login; it is not tried again.
     """
     settings = resolve(settings)
     key = identity(settings)
@@ -56,7 +59,8 @@ async def ping_kafka(settings: Settings | None = None) -> Ping:
     """Connect to the first broker that answers and ask for the cluster's metadata; latency includes both.
 
     Raises:
-        ServerUnavailable: no broker answers.
+        ServerUnavailable: no broker answers, or its certificate or protocol does not fit.
+        AccessDenied: it refuses the login.
     """
     from aiokafka.client import AIOKafkaClient
     from aiokafka.errors import KafkaError
@@ -70,7 +74,7 @@ async def ping_kafka(settings: Settings | None = None) -> Ping:
         latency = elapsed_ms(start)
         brokers = len(client.cluster.brokers())
     except (KafkaError, TimeoutError) as error:
-        raise unreachable(settings, error) from error
+        raise await why_unreachable(settings, error) from error
     finally:
         await client.close()
     return Ping("kafka", ",".join(settings.kafka_bootstrap), latency, f"{brokers} broker(s)")
@@ -120,7 +124,7 @@ async def _start(settings: Settings) -> AIOKafkaProducer:
             await producer.start()
     except (KafkaError, TimeoutError) as error:
         await _stop(producer)
-        raise unreachable(settings, error) from error
+        raise await why_unreachable(settings, error) from error
     except BaseException:
         await _stop(producer)
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from docstore.clients._kafka_options import unreachable
+from docstore.clients._kafka_refusals import why_unreachable
 from docstore.clients._shared import resolve
 from docstore.clients.kafka_consumer import make_kafka_consumer
 from docstore.settings import Settings
@@ -24,7 +24,8 @@ async def messages_behind(
 
     Raises:
         SettingsError: Kafka is not configured.
-        ServerUnavailable: no broker answers.
+        ServerUnavailable: no broker answers, or its certificate or protocol does not fit.
+        AccessDenied: it refuses the login.
     """
     from aiokafka import TopicPartition
     from aiokafka.errors import KafkaError
@@ -43,7 +44,7 @@ async def messages_behind(
             consumer.assign(parts)
             committed = {part: await consumer.committed(part) for part in parts}
     except (KafkaError, TimeoutError) as error:
-        raise unreachable(settings, error) from error
+        raise await why_unreachable(settings, error) from error
     finally:
         await consumer.stop()
     return sum(

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from docstore.clients._kafka_options import connection_options
+from docstore.clients._kafka_refusals import why_unreachable
 from docstore.clients._shared import resolve
 from docstore.settings import Settings
 
@@ -43,7 +44,8 @@ def make_kafka_consumer(
 
     Offsets are committed by hand only, a new group starts at the earliest message, and messages of aborted
     transactions are not delivered. Heartbeats share the event loop: handlers must not block it. KAFKA_TOPIC_PREFIX is
-    put before topics and group, and is not seen in what `getmany` delivers.
+    put before topics and group, and is not seen in what `getmany` delivers. A start that fails raises what
+    `ping_kafka` does, and stops the consumer.
 
     Args:
         group: the consumer group.
@@ -56,9 +58,10 @@ def make_kafka_consumer(
         SettingsError: Kafka is not configured.
     """
     from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+    from aiokafka.errors import KafkaConnectionError
 
-    settings = resolve(settings)
-    prefix = settings.topic_prefix
+    known = resolve(settings)
+    prefix = known.topic_prefix
 
     class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
         async def getmany(self, *partitions: Any, timeout_ms: int = 0, max_records: int | None = None) -> Any:
@@ -69,6 +72,13 @@ def make_kafka_consumer(
                 partition: [dataclasses.replace(each, topic=each.topic.removeprefix(prefix)) for each in records]
                 for partition, records in fetched.items()
             }
+
+        async def start(self) -> None:
+            try:
+                await super().start()
+            except KafkaConnectionError as error:
+                await self.stop()
+                raise await why_unreachable(known, error) from error
 
         async def stop(self) -> None:
             try:
@@ -100,7 +110,7 @@ def make_kafka_consumer(
         heartbeat_interval_ms=round(session_timeout_s * 1000 / 3),
         # The runner leaves partitions that are taken away within this time; longer, and others wait for it.
         rebalance_timeout_ms=30_000,
-        **connection_options(settings),
+        **connection_options(known),
     )
     if topics:  # without any it asks the brokers, and reads nothing
         consumer.subscribe([prefix + topic for topic in topics], listener=Listener())

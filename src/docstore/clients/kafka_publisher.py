@@ -49,7 +49,7 @@ class KafkaPublisher:
         Raises:
             OperationTimeout: handed over, but not acknowledged in time: it may still arrive.
             ServerUnavailable: no broker, or no leader of the topic, answers; nothing was handed over.
-            ServiceError: the message is too large, or the brokers refuse it.
+            ServiceError: the message is too large, or the brokers refuse it; AccessDenied: they refuse the login.
         """
         [error] = await self.publish_many([OutgoingMessage(topic, key, value, tuple(headers))])
         if error is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from docstore.clients._kafka_options import connection_options, unreachable
+from docstore.clients._kafka_options import connection_options
+from docstore.clients._kafka_refusals import why_unreachable
 from docstore.clients._shared import resolve
 from docstore.errors import ServiceError
 from docstore.settings import Settings
@@ -32,7 +33,8 @@ async def ensure_topic(
         settings: those of the environment when None.
 
     Raises:
-        ServerUnavailable: no broker answers.
+        ServerUnavailable: no broker answers, or its certificate or protocol does not fit.
+        AccessDenied: it refuses the login.
         ServiceError: the topic cannot be created, and does not appear by itself within
             ``kafka_request_timeout_s``.
     """
@@ -54,7 +56,7 @@ async def ensure_topic(
                 hint="Create it with the cluster's own tools, or give KAFKA_USERNAME the right to.",
             )
     except (KafkaError, TimeoutError) as error:
-        raise unreachable(settings, error) from error
+        raise await why_unreachable(settings, error) from error
     finally:
         await admin.close()
 
