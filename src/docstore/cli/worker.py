@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from docstore.cli.broker_news import tell_of_brokers
 from docstore.cli.invocation import Invocation, JsonFlag
 from docstore.cli.servers import kept_state_dir, opened_servers
 from docstore.cli.stopping import stopped_by_signals
@@ -68,6 +70,9 @@ async def _run(invocation: Invocation, names: list[str], host: str, port: int | 
     settings = invocation.settings()
     stop = stopped_by_signals(invocation)
     metrics = _metrics()
+    if not invocation.debug:
+        logging.getLogger("docstore").setLevel(logging.WARNING)
+        tell_of_brokers()
     async with AsyncExitStack() as stack:
         servers = await stack.enter_async_context(
             opened_servers(settings, state_dir=kept_state_dir(settings), services=_SERVICES)
