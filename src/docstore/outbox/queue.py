@@ -29,6 +29,8 @@ class BucketQueue:
     def __init__(self, held: Mapping[int, int], clock: Callable[[], datetime] = utc_now) -> None:
         self._held = held
         self.now = clock
+        self.exhausted = False
+        """Whether the last look found all there was."""
 
     async def due(self, limit: int) -> list[list[Row]]:
         """Up to `limit` rows that are due, one list for each topic and key, in the order in which they are to be sent.
@@ -87,6 +89,7 @@ class BucketQueue:
     async def _oldest(self, now: datetime, limit: int) -> list[Row]:
         """The oldest rows, none of which has an earlier one of its key before it that is due and not among them."""
         rows = await self._read(now, limit)
+        self.exhausted = len(rows) < limit
         if not rows:
             return rows
         wanted = self._wanted(now) | {"seq": {"$lte": rows[-1]["seq"]}}

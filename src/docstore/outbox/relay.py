@@ -86,7 +86,8 @@ class Relay:
                         await waker.wait(backoff_s(failures), woken=False)
                         continue
                     failures = 0
-                    if run.sent:
+                    # With all sent and a stream open, what comes next is heard of.
+                    if run.sent and not (run.was_all and waker.watching):
                         await waker.be_busy()
                     else:
                         await waker.wait(poll_s)

@@ -41,6 +41,8 @@ class Run:
     def __init__(self, publisher: Publisher, queue: BucketQueue, *, until: float) -> None:
         self.sent: list[Row] = []
         self.failed = 0
+        self.was_all = False
+        """Whether nothing is left that was due when it began."""
         self.latencies: list[float] = []
         self._publisher = publisher
         self._queue = queue
@@ -55,6 +57,7 @@ class Run:
             wave, rest = waiting[:size], waiting[size:]
             size = _KEYS_AT_ONCE
             waiting = rest + await self._send(wave)
+        self.was_all = self._queue.exhausted and not waiting
 
     async def _send(self, wave: list[deque[Row]]) -> list[deque[Row]]:
         """Send the first row of each key; the keys that have more to send."""

@@ -38,6 +38,7 @@ class Waker:
         self._news = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._streaming = False
         self._busy = 0
         self._looks = _LOOKS_BEFORE_STREAM  # whoever begins with nothing to do waits for news
 
@@ -49,6 +50,11 @@ class Waker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await _cancelled(task for task in (self._ending, self._watching) if task is not None)
+
+    @property
+    def watching(self) -> bool:
+        """Whether whatever comes from now on ends the next wait."""
+        return self._watching is not None and self._streaming
 
     async def wait(self, seconds: float, *, woken: bool = True) -> None:
         """Wait until there is news (unless `woken` is False), or the time is up; less long just after work."""
@@ -81,10 +87,13 @@ class Waker:
             try:
                 # No resume token: one that points past what a server kept would resume to silence.
                 async with await OutboxEntry.get_pymongo_collection().watch(_INSERTS) as stream:
+                    self._streaming = True
                     async for _ in stream:
                         self._news.set()
             except Exception as error:  # a server without change streams, or one that is away
                 _log.debug("No change stream on the outbox (%s); it is polled.", type(error).__name__)
+            finally:
+                self._streaming = False
             await asyncio.sleep(_AGAIN_S)
 
 

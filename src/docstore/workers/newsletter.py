@@ -22,7 +22,7 @@ from docstore.workers.audiences import recipients_of
 from docstore.workers.events import event_in
 from docstore.workers.messages import Message
 
-BATCH: Final = 200
+BATCH: Final = 500
 _IDS_AT_ONCE: Final = 100
 """Members asked for in one question: not every server takes long lists lightly."""
 _READ_AT_ONCE: Final = 20
