@@ -74,3 +74,16 @@ async def test_leases_are_renewed(store: Store) -> None:
     await other.settle()
     assert not other.held
     assert await OutboxLease.find({"owner": "a"}).count() == BUCKETS
+
+
+async def test_what_another_lets_go_is_taken_long_before_a_renewal_is_due(store: Store) -> None:
+    first, second = BucketLeases("first", 60), BucketLeases("second", 60)
+    await first.settle()
+    await second.settle()
+    assert len(second.held) == 0
+    await first.settle()  # sees the second, and lets go of what is more than its share
+    async with asyncio.timeout(10):
+        while len(second.held) < BUCKETS // 2:
+            await second.keep()
+            await asyncio.sleep(0.05)
+    assert len(first.held) == len(second.held) == BUCKETS // 2

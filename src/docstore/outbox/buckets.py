@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ LEASE_SECONDS: Final = 15.0
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ALIVE: Final = "relay:"
+_SOON_S: Final = 0.5
 
 
 class OutboxLease(SystemDocument):
@@ -97,7 +99,9 @@ class BucketLeases:
             if _is_bucket(name) and row.get("owner") == self._owner and row["until"] > now
         }
         self._good_until = asked + self._seconds
-        self._renew_at = asked + self._seconds / 3
+        # What others are about to let go, or have, should not wait for a third of a lease.
+        soon = len(self.held) < share and _is_moving(rows, now, share)
+        self._renew_at = asked + (min(_SOON_S, self._seconds / 3) if soon else self._seconds / 3)
 
     async def release(self) -> None:
         """Let everything go, for others to take at once."""
@@ -161,6 +165,14 @@ class BucketLeases:
 
     def _end(self) -> dict[str, Any]:
         return {"$add": ["$$NOW", int(self._seconds * 1000)]}
+
+
+def _is_moving(rows: Mapping[str, Mapping[str, Any]], now: datetime, share: int) -> bool:
+    """Whether buckets are free, or held by a relay that has more than its share."""
+    holders = Counter(
+        row.get("owner") if row["until"] > now else None for name, row in rows.items() if _is_bucket(name)
+    )
+    return holders[None] > 0 or max(holders.values()) > share
 
 
 def _is_bucket(name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -112,7 +112,7 @@ class BucketQueue:
     def _wanted(self, now: datetime) -> dict[str, Any]:
         wanted: dict[str, Any] = {"status": _PENDING, "nextAttemptAt": {"$lte": now}}
         if len(self._held) < BUCKETS:
-            wanted["bucket"] = {"$in": sorted(self._held)}
+            wanted["bucket"] = within_buckets(self._held)
         return wanted
 
     async def _settle(self, rows: Sequence[Row], changes: Mapping[str, Any]) -> None:
@@ -125,6 +125,20 @@ class BucketQueue:
                         {"_id": {"$in": part}, "status": _PENDING, "fence": {"$lte": token}},
                         {"$set": {**changes, "fence": token, "updatedAt": self.now()}},
                     )
+
+
+def within_buckets(held: Collection[int]) -> dict[str, Any]:
+    """The condition on a row's bucket: as a range where it is one, which every server compares at once."""
+    inside, outside = sorted(held), sorted(set(range(BUCKETS)) - set(held))
+    if _is_range(inside):
+        return {"$gte": inside[0], "$lte": inside[-1]}
+    if _is_range(outside):  # a relay takes buckets from a place of its own on, past the last to the first
+        return {"$not": {"$gte": outside[0], "$lte": outside[-1]}}
+    return {"$in": inside}
+
+
+def _is_range(numbers: Sequence[int]) -> bool:
+    return bool(numbers) and numbers[-1] - numbers[0] == len(numbers) - 1
 
 
 def _by_token(rows: Iterable[Row], held: Mapping[int, int]) -> dict[int, list[Any]]:
