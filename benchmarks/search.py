@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from benchmarks.scaling import resident_megabytes
-from benchmarks.search_live import live
+from benchmarks.search_live import WAYS, live
 from benchmarks.search_posts import fill
 from docstore.clients import get_write_client
 from docstore.embedded import EmbeddedServers
@@ -142,27 +142,27 @@ async def sink() -> AsyncIterator[str]:
         await process.wait()
 
 
+def _settings(servers: EmbeddedServers, **more: str) -> Settings:
+    name = f"bench{uuid4().hex[:6]}"
+    return Settings(db_method="LOCAL", database_name=name, audit=False, **{**servers.settings_overrides(), **more})
+
+
 async def run(options: argparse.Namespace) -> None:
     """What was asked for, on servers of its own."""
-    wanted = ("mongodb", "algolia", "kafka") if options.live else ("mongodb", "algolia")
-    async with EmbeddedServers(services=wanted, durable=False) as servers, sink() as counting:
-        overrides = servers.settings_overrides()
-
-        def made(**more: str) -> Settings:
-            name = f"bench{uuid4().hex[:6]}"
-            return Settings(db_method="LOCAL", database_name=name, audit=False, **{**overrides, **more})
-
+    if options.live:
+        for command, bare in WAYS:
+            async with EmbeddedServers(services=("mongodb", "algolia", "kafka"), durable=False) as servers:
+                settings = _settings(servers)
+                async with Store(settings) as store:
+                    await live(settings, store, command, options.live, options.rate, bare=bare)
+    async with EmbeddedServers(services=("mongodb", "algolia"), durable=False) as servers, sink() as counting:
         if options.rounds:
-            async with Store(made()) as store:
+            async with Store(_settings(servers)) as store:
                 await reindex_rows(store, options.documents, options.rounds)
-        if options.live:
-            settings = made()
-            async with Store(settings) as store:
-                await live(settings, store, options.live, options.rate)
         if options.memory:
             # The embedded database collects a million documents before it answers with the first of them.
             patient = {"algolia_hosts": counting, "mongo_socket_timeout_ms": "600000"}
-            async with Store(made(**patient)) as store:
+            async with Store(_settings(servers, **patient)) as store:
                 await memory(store, options.memory)
 
 

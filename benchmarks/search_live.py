@@ -95,18 +95,19 @@ def environment_of(settings: Settings) -> Mapping[str, str]:
     }
 
 
-async def live(settings: Settings, store: Store, seconds: float, rate: int) -> None:
-    """Both ways of following changes."""
+WAYS = ((("search", "watch"), True), (("search", "watch"), False), (("worker", "relay", "search"), False))
+"""What follows the changes, and whether they are made past docstore."""
+
+
+async def live(
+    settings: Settings, store: Store, command: tuple[str, ...], seconds: float, rate: int, *, bare: bool
+) -> None:
+    """One way of following changes."""
     index = await store.search_index()
-    for command, bare in (
-        (("search", "watch"), True),
-        (("search", "watch"), False),
-        (("worker", "relay", "search"), False),
-    ):
-        await fill(store, _POSTS)
-        await reindex(index, POSTS, OutboxChanges(), store.database, options=ReindexOptions(force=True))
-        async with following(settings, *command):
-            lags = sorted(await lag(store, index, seconds, rate, bare=bare))
-        told = ", ".join(f"p{p} {lags[min(len(lags) - 1, len(lags) * p // 100)]:.2f} s" for p in (50, 95, 99))
-        how = "bare writes" if bare else "docstore's writes"
-        print(f"docstore {' '.join(command)}, {how}: {told}, most {lags[-1]:.2f} s of {len(lags)} changes", flush=True)
+    await fill(store, _POSTS)
+    await reindex(index, POSTS, OutboxChanges(), store.database, options=ReindexOptions(force=True))
+    async with following(settings, *command):
+        lags = sorted(await lag(store, index, seconds, rate, bare=bare))
+    told = ", ".join(f"p{p} {lags[min(len(lags) - 1, len(lags) * p // 100)]:.2f} s" for p in (50, 95, 99))
+    how = "bare writes" if bare else "docstore's writes"
+    print(f"docstore {' '.join(command)}, {how}: {told}, most {lags[-1]:.2f} s of {len(lags)} changes", flush=True)
