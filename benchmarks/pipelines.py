@@ -85,19 +85,26 @@ async def bare_producer(settings: Settings, events: int) -> float:
 
 
 class _Counting(KafkaPublisher):
-    """Knows how many were sent: to ask a database for it, again and again, would slow down what is measured."""
+    """Knows how many were sent: to ask a database for it, again and again, would slow down what is measured.
 
-    sent = 0
+    Its broker's answers take `away_s` seconds longer than those of the real one, which is on this machine.
+    """
+
+    def __init__(self, settings: Settings, away_s: float) -> None:
+        super().__init__(settings)
+        self.sent = 0
+        self._away_s = away_s
 
     async def publish_many(self, messages: Sequence[OutgoingMessage]) -> list[Exception | None]:
         outcomes = await super().publish_many(messages)
+        await asyncio.sleep(self._away_s)
         self.sent += outcomes.count(None)
         return outcomes
 
 
-async def relays(settings: Settings, events: int, count: int) -> float:
+async def relays(settings: Settings, events: int, count: int, away_s: float = 0.0) -> float:
     """So many relays until the outbox is empty; the time includes taking their leases."""
-    stop, publisher = asyncio.Event(), _Counting(settings)
+    stop, publisher = asyncio.Event(), _Counting(settings, away_s)
     began = time.perf_counter()
     running = [asyncio.create_task(Relay(publisher).run(stop, poll_s=0.1)) for _ in range(count)]
     while publisher.sent < events or await OutboxEntry.find({"status": "PENDING"}).count():  # noqa: ASYNC110
@@ -117,6 +124,8 @@ async def relay_rows(settings: Settings, events: int, rounds: int) -> None:
             ("bare find, send, mark", lambda: bare_loop(settings, events)),
             ("relay", lambda: relays(settings, events, 1)),
             ("two relays in one process", lambda: relays(settings, events, 2)),
+            ("relay, a broker 0.2 s away", lambda: relays(settings, events, 1, 0.2)),
+            ("two relays, the same", lambda: relays(settings, events, 2, 0.2)),
         ):
             await OutboxEntry.get_pymongo_collection().delete_many({})
             await fill(events, keys=events // 4)
