@@ -12,13 +12,14 @@ from _pytest.faulthandler import fault_handler_stderr_fd_key
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from tests.databases import drop_database
+from tests.kafkas import running_or_skipped
 
 from docstore.documents import bind, declared_indexes
 from docstore.documents.guard import GuardedDatabase
 from docstore.documents.transactions import use_client
 from docstore.embedded import EmbeddedServers
 from docstore.settings import Settings
-from scripts.kafka_local import KafkaUnavailable, LocalKafka
+from scripts.kafka_local import LocalKafka
 
 if TYPE_CHECKING:
     from docstore.store import Store
@@ -32,7 +33,10 @@ TEARDOWN_SECONDS = 120
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     """End a run whose teardown hangs: neither timeout watches what follows a failure."""
     faulthandler.dump_traceback_later(TEARDOWN_SECONDS, exit=True, file=item.config.stash[fault_handler_stderr_fd_key])
-    return (yield)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()  # the next test may take longer
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -58,15 +62,8 @@ def settings(servers: EmbeddedServers) -> Settings:
 @pytest.fixture(scope="session")
 def real_kafka() -> Iterator[LocalKafka]:
     """A real Apache Kafka of one broker, for tests marked `kafka`; skips them where it cannot run."""
-    kafka = LocalKafka()
-    try:
-        kafka.__enter__()
-    except KafkaUnavailable as error:
-        pytest.skip(f"no real Kafka here: {error}")
-    try:
+    with running_or_skipped(LocalKafka()) as kafka:
         yield kafka
-    finally:
-        kafka.__exit__(None, None, None)
 
 
 @pytest.fixture

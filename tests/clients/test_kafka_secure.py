@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.kafkas import running_or_skipped
 
 from docstore.clients import (
     KafkaPublisher,
@@ -23,7 +24,7 @@ from docstore.clients import (
 from docstore.clients.kafka_backlog import messages_behind
 from docstore.errors import AccessDenied, DocstoreError, ServerUnavailable
 from docstore.settings import Settings
-from scripts.kafka_local import KafkaUnavailable, LocalKafka
+from scripts.kafka_local import LocalKafka
 from scripts.kafka_security import MECHANISMS, Authority, KafkaSecurity
 
 pytestmark = pytest.mark.kafka
@@ -44,15 +45,8 @@ def security(tmp_path_factory: pytest.TempPathFactory) -> KafkaSecurity:
 @pytest.fixture(scope="module")
 def secured(security: KafkaSecurity) -> Iterator[LocalKafka]:
     """One broker with three ports: plain, SASL_SSL and SASL_PLAINTEXT."""
-    kafka = LocalKafka(security=security)
-    try:
-        kafka.__enter__()
-    except KafkaUnavailable as error:
-        pytest.skip(f"no real Kafka here: {error}")
-    try:
+    with running_or_skipped(LocalKafka(security=security)) as kafka:
         yield kafka
-    finally:
-        kafka.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="module")

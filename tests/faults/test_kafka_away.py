@@ -19,6 +19,7 @@ import pytest_asyncio
 from tests.databases import drop_database
 from tests.faults.conftest import received
 from tests.faults.killed import MODELS, Bookkeeper, Ledger, Numbered
+from tests.kafkas import running_or_skipped
 
 from docstore.clients.metrics import Metrics, PrometheusMetrics
 from docstore.documents import declared_indexes, emit, utc_now
@@ -29,7 +30,7 @@ from docstore.store import Store
 from docstore.workers import ConsumerRunner, DeadLetter
 from docstore.workers.registry import WORKERS
 from docstore.workers.running import RunningWorker, run_workers
-from scripts.kafka_local import KafkaUnavailable, LocalKafka
+from scripts.kafka_local import LocalKafka
 
 OUTAGE_S = float(os.environ.get("DOCSTORE_TEST_OUTAGE", "4"))
 KEYS = [f"k{number}" for number in range(5)]
@@ -40,13 +41,10 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240 + OUTAGE_S)]
 @asynccontextmanager
 async def kafka_of(brokers: int) -> AsyncIterator[LocalKafka]:
     """A Kafka that nobody else uses, to be stopped and killed."""
-    kafka = LocalKafka(brokers)
+    kafka = running_or_skipped(LocalKafka(brokers))
+    started = await asyncio.to_thread(kafka.__enter__)
     try:
-        await asyncio.to_thread(kafka.__enter__)
-    except KafkaUnavailable as error:
-        pytest.skip(f"no real Kafka here: {error}")
-    try:
-        yield kafka
+        yield started
     finally:
         await asyncio.to_thread(kafka.__exit__, None, None, None)
 
