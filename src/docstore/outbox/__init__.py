@@ -14,6 +14,7 @@ from docstore.outbox.operating import (
     outbox_status,
     replay_entries,
     retry_entries,
+    skip_copied_entries,
     skip_entries,
 )
 from docstore.outbox.relay import Relay, RelayReport
@@ -36,6 +37,7 @@ __all__ = [
     "outbox_status",
     "replay_entries",
     "retry_entries",
+    "skip_copied_entries",
     "skip_entries",
     "was_handled",
 ]

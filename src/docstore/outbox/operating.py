@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from docstore.clients.metrics import Metrics
 from docstore.documents import server_now, translated, utc_now
@@ -13,6 +13,9 @@ from docstore.errors import NotFound
 from docstore.outbox.buckets import OutboxLease
 from docstore.outbox.entries import EntryStatus, OutboxEntry
 from docstore.outbox.writing import AT_ONCE
+
+if TYPE_CHECKING:
+    from pymongo.asynchronous.database import AsyncDatabase
 
 _NAMED: Final = 20
 
@@ -126,6 +129,21 @@ async def skip_entries(event_ids: Sequence[str], *, reason: str) -> int:
         raise ValueError("skip_entries needs a reason: the event is lost to every consumer")
     changes = {"status": "SKIPPED", "lastError": f"skipped: {reason.strip()}"}
     return await _change([EntryStatus.DEAD, EntryStatus.PENDING], event_ids, None, changes)
+
+
+async def skip_copied_entries(database: AsyncDatabase[dict[str, Any]]) -> int:
+    """Never send what waits in a copy of a database, since what was copied goes on and sends it; how many rows.
+
+    Args:
+        database: the copy, raw: no model needs to be bound to it.
+    """
+    changes = {"status": "SKIPPED", "lastError": "skipped: a copy; its original sends it", "updatedAt": utc_now()}
+    waiting = {"status": {"$in": [EntryStatus.PENDING.value, EntryStatus.DEAD.value]}}
+    name = OutboxEntry.__name__
+    with translated(name):
+        if name not in await database.list_collection_names():  # not every server lets a write to nothing be nothing
+            return 0
+        return int((await database[name].update_many(waiting, {"$set": changes})).modified_count)
 
 
 async def replay_entries(since: datetime, *, until: datetime | None = None, topic: str | None = None) -> int:

@@ -64,6 +64,23 @@ async def test_a_branch_is_the_base_over_again(client: Client, base: str, by_ser
     assert [each.state(datetime.now(UTC)) for each in await list_branches(client, base)] == [BranchState.READY]
 
 
+@pytest.mark.parametrize("options", [BranchOptions(), BranchOptions(sample=10)])
+async def test_a_branch_sends_nothing_that_its_base_sends(client: Client, base: str, options: BranchOptions) -> None:
+    rows = client[base]["OutboxEntry"]
+    await rows.insert_many([{"_id": state, "status": state} for state in ("PENDING", "DEAD", "PUBLISHED", "SKIPPED")])
+
+    made = await create_branch(client, base, "one", options)
+
+    copied = await client[made.branch.database]["OutboxEntry"].find().to_list()
+    assert {row["_id"]: row["status"] for row in copied} == {
+        "PENDING": "SKIPPED",
+        "DEAD": "SKIPPED",
+        "PUBLISHED": "PUBLISHED",
+        "SKIPPED": "SKIPPED",
+    }
+    assert [row["_id"] for row in await rows.find({"status": "PENDING"}).to_list()] == ["PENDING"]
+
+
 async def test_a_branch_does_not_differ_until_it_does(client: Client, base: str) -> None:
     branch = (await create_branch(client, base, "one")).branch
     here, there = client[base], client[branch.database]

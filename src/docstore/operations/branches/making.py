@@ -16,6 +16,7 @@ from docstore.operations.backup.planning import renames_keep_options
 from docstore.operations.branches.copying import copy_chosen, copy_whole
 from docstore.operations.branches.registry import MARK_COLLECTION, Branch, BranchState, Registry, database_of
 from docstore.operations.branches.sampling import WHOLE, Sample, links_of
+from docstore.outbox import skip_copied_entries
 
 if TYPE_CHECKING:
     from pymongo import AsyncMongoClient
@@ -74,7 +75,8 @@ async def create_branch(
     """Copy a database under a branch's name: documents, indexes, validators and other options, views.
 
     Collections are copied one after the other while the base goes on, so a branch is not of one moment; a backup
-    restored under the branch's name would be. Expired branches of the same base are removed first.
+    restored under the branch's name would be. Events that wait in the base's outbox are the base's to send: in the
+    branch they are skipped. Expired branches of the same base are removed first.
 
     Args:
         client: a raw client that does not cut off long commands.
@@ -102,6 +104,7 @@ async def create_branch(
     await _claimed(registry, branch)
     try:
         documents = await _copied(source, target, catalog, options, models, on_progress or _ignore)
+        await skip_copied_entries(target)
         await registry.confirm(branch)
     except BaseException:
         await asyncio.shield(registry.drop(branch))
