@@ -165,6 +165,19 @@ async def test_what_becomes_an_id(value: Any, annotation: Any) -> None:
     assert Holder.model_validate_json(Holder(to_id=value).model_dump_json()).to_id == made
 
 
+def test_a_field_may_be_called_as_pydantics_notes_are() -> None:
+    class Noted(BaseModel):
+        metadata: PydanticObjectId
+
+    class Holding(BaseModel):
+        serialization: Noted
+
+    for model, values in ((Noted, {"metadata": None}), (Holding, {"serialization": {"metadata": None}})):
+        refuse_none_as_id(model)
+        with pytest.raises(ValidationError):
+            model.model_validate(values)
+
+
 @given(
     st.one_of(st.text(max_size=30), st.binary(max_size=30), st.integers(), st.text("0123456789abcdefF", max_size=25))
 )

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import SchemaValidator
 from pydantic_core.core_schema import CoreConfig
 
+from docstore.documents.bson_types import reading_schema, reading_validator
 from docstore.documents.fields import STORED
 from docstore.documents.guard.predicate import DELETED_STATUS
 
@@ -33,7 +34,7 @@ def hydrate(model: type[BaseModel], stored: Mapping[str, Any]) -> Any:
         pydantic.ValidationError: a value does not fit its field.
     """
     try:
-        made = model.__pydantic_validator__.validate_python(stored, context=STORED)
+        made = reading_validator(model).validate_python(stored, context=STORED)
     except ValidationError as error:
         nulls = [each["loc"] for each in error.errors(include_input=True) if _is_null(each)]
         made = lenient_validator(model).validate_python(_without(stored, nulls), context=STORED)
@@ -47,7 +48,7 @@ def lenient_validator(model: Any) -> SchemaValidator:
     """The model's validator with every required field, nested ones too, made optional: None when missing."""
     config = CoreConfig(title=model.__name__, hide_input_in_errors=True)
     # Not pydantic's prebuilt validators: those of nested classes would come back with their required fields.
-    return SchemaValidator(lenient_schema(model.__pydantic_core_schema__), config, _use_prebuilt=False)
+    return SchemaValidator(lenient_schema(reading_schema(model.__pydantic_core_schema__)), config, _use_prebuilt=False)
 
 
 def lenient_schema(schema: Any) -> Any:

@@ -15,6 +15,8 @@ from pydantic.dataclasses import rebuild_dataclass
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from docstore.documents.bson_types import is_beside
+
 _ERROR: Final = ("object_id", "Input should be an ObjectId or its 24 hexadecimal digits")
 _EXAMPLE: Final = "5eb7cf5a86d9755df3a6c593"
 
@@ -133,7 +135,7 @@ def _reaches(schema: Any, beanies: set[str]) -> bool:
             return False
     if _is_beanies(schema) or schema.get("schema_ref") in beanies:
         return True
-    return any(_reaches(each, beanies) for key, each in schema.items() if key not in ("serialization", "metadata"))
+    return any(_reaches(each, beanies) for key, each in schema.items() if not is_beside(key, each))
 
 
 def _classes_in(schema: Any, outer: type[Any]) -> list[type[Any]]:
@@ -146,7 +148,7 @@ def _classes_in(schema: Any, outer: type[Any]) -> list[type[Any]]:
                 walk(each)
         elif isinstance(node, Mapping):
             for key, each in node.items():
-                if key not in ("serialization", "metadata"):
+                if not is_beside(key, each):
                     walk(each)
             if node.get("type") in ("model", "dataclass") and node["cls"] is not outer:
                 found.setdefault(node["cls"])

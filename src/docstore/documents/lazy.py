@@ -10,6 +10,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lazy_model import LazyModel  # type: ignore[import-untyped]  # ships no types
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator
+
+from docstore.documents.bson_types import reading_schema
 
 if TYPE_CHECKING:
     from docstore.documents.base import StoredDocument
@@ -40,7 +44,19 @@ def _twin(model: Any, settings: int) -> Any:
         "__qualname__": model.__qualname__,
         "__doc__": model.__doc__,
         "__getattribute__": LazyModel.__getattribute__,
+        "_parse_value": _parse_value,
         "__class__": property(lambda self: model),
         "_document_settings": vars(model).get("_document_settings"),
     }
     return ABCMeta.__new__(type(model), model.__name__, (model,), body)
+
+
+def _parse_value(self: Any, name: str, value: Any) -> Any:
+    try:
+        return LazyModel._parse_value(self, name, value)
+    except ValidationError:
+        schema = TypeAdapter(type(self).model_fields[name].annotation).core_schema
+        read = reading_schema(schema)
+        if read is schema:
+            raise
+        return SchemaValidator(read, _use_prebuilt=False).validate_python(value)

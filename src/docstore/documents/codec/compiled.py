@@ -13,6 +13,7 @@ from beanie.odm.settings.document import DocumentSettings
 from bson.tz_util import utc
 from pydantic import BaseModel
 
+from docstore.documents.bson_types import reading_validator
 from docstore.documents.codec.reading import reader
 from docstore.documents.codec.shapes import Unusual, fields_of
 from docstore.documents.codec.writing import checked_encoder, encoder
@@ -87,9 +88,7 @@ def is_plain(model: type[BaseModel]) -> bool:
 def _make(model: type[BaseModel]) -> Codec:
     refuse_none_as_id(model)
     from_database = reads_leniently(model)
-    fallback: Callable[[Any], Any] = (
-        partial(hydrate, model) if from_database else partial(model.model_validate, context=STORED)
-    )
+    fallback = partial(hydrate, model) if from_database else _parser(model)
     alone = _decides_alone(model)
     try:
         if getattr(model, "_link_fields", None):
@@ -112,6 +111,12 @@ def _make(model: type[BaseModel]) -> Codec:
         writes_plainly=_writes_plainly(model),
         has_rules=_has_rules(model),
     )
+
+
+def _parser(model: Any) -> Callable[[Any], Any]:
+    if getattr(model.model_validate, "__qualname__", "") in _OUR_PARSERS:
+        return partial(reading_validator(model).validate_python, context=STORED)
+    return partial(model.model_validate, context=STORED)
 
 
 def _zoned(value: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic_core import SchemaValidator
 
+from docstore.documents.bson_types import reading_schema
 from docstore.documents.codec.judging import judging_validator
 from docstore.documents.codec.kinds import (
     CheckedShape,
@@ -237,7 +238,10 @@ def _checked(name: str, schema: Any, reading: _Reading) -> CheckedShape:
         schema = {"type": "definitions", "schema": schema, "definitions": list(reading.definitions.values())}
     config: Any = {key: value for key, value in reading.config.items() if key != "extra_fields_behavior"}
     judge = judging_validator(schema, config).validate_python
-    return CheckedShape(SchemaValidator(schema, config).validate_python, reading.context, judge)
+    read = reading_schema(schema)
+    # Pydantic's prebuilt validators of nested classes are those of the schemas as they were.
+    reads = SchemaValidator(read, config, _use_prebuilt=read is schema).validate_python
+    return CheckedShape(reads, reading.context, judge)
 
 
 def looks_around(schema: Any, definitions: Mapping[str, Any], seen: set[str]) -> bool:

@@ -1,0 +1,146 @@
+"""What BSON gives back as another type than was written is read as the field's."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Generic, TypeVar
+
+import pytest
+from beanie import DecimalAnnotation
+from bson import Decimal128
+from pydantic import BaseModel, Field, NaiveDatetime, condecimal
+
+from docstore.documents import Document
+from docstore.documents.filters import GT
+
+T = TypeVar("T")
+NOON = datetime(2026, 1, 2, 12)
+PRICE = Decimal("1.10")
+
+
+class Cost(BaseModel):
+    net: Decimal = Decimal("0.5")
+    at: NaiveDatetime | None = None
+
+
+class Holding(BaseModel, Generic[T]):
+    item: T
+
+
+class Bill(Document):
+    total: Decimal
+    tax: Annotated[Decimal, condecimal(max_digits=6, decimal_places=2)] | None = None
+    parts: list[Decimal] = Field(default_factory=list)
+    by_name: dict[str, Decimal] = Field(default_factory=dict)
+    cost: Cost = Field(default_factory=Cost)
+    costs: list[Cost] = Field(default_factory=list)
+    either: int | str | Decimal = 3
+    held: Holding[Decimal] | None = None
+    by_beanie: DecimalAnnotation = Decimal("2.5")
+    given_at: NaiveDatetime = NOON
+
+
+class Tagged(Document):
+    metadata: Decimal
+    type: Decimal
+
+
+class JustTotal(BaseModel):
+    total: Decimal
+    cost: Cost
+
+
+def full() -> Bill:
+    cost = Cost(net=PRICE, at=NOON)
+    return Bill(
+        total=PRICE,
+        tax=Decimal("3.25"),
+        parts=[PRICE, Decimal(2)],
+        by_name={"a": PRICE},
+        cost=cost,
+        costs=[cost],
+        either=PRICE,
+        held=Holding[Decimal](item=PRICE),
+    )
+
+
+READS: dict[str, Callable[[Bill], Awaitable[Any]]] = {
+    "get": lambda bill: Bill.get(bill.id),
+    "find_one": lambda bill: Bill.find_one(Bill.total == PRICE),
+    "list": lambda bill: _first(Bill.find(GT(Bill.total, 1)).to_list()),
+    "page": lambda bill: _first_item(Bill.find().sort("-total").page(1)),
+    "lazily": lambda bill: _first(Bill.find(lazy_parse=True).to_list()),
+    "aggregate": lambda bill: _first(Bill.aggregate([], projection_model=Bill).to_list()),
+}
+
+
+async def _first(found: Awaitable[list[Any]]) -> Any:
+    return (await found)[0]
+
+
+async def _first_item(found: Awaitable[Any]) -> Any:
+    return (await found).items[0]
+
+
+@pytest.mark.parametrize("read", READS)
+async def test_what_was_written_is_read(bind_models: Any, database: Any, read: str) -> None:
+    await bind_models(Bill)
+    bill = await full().insert()
+    stored = await database["Bill"].find_one()
+    assert isinstance(stored["total"], Decimal128)
+    found = await READS[read](bill)
+    for name in Bill.model_fields:
+        assert getattr(found, name) == getattr(bill, name)
+        assert type(getattr(found, name)) is type(getattr(bill, name))
+    assert found.cost.at.tzinfo is None
+    await found.save()
+    assert (await database["Bill"].find_one())["total"] == Decimal128("1.10")
+
+
+async def test_updates_and_restorations_take_it_over(bind_models: Any) -> None:
+    await bind_models(Bill)
+    bill = await full().insert()
+    await bill.set({"total": Decimal("7.5"), "cost.net": Decimal("8.5")})
+    await bill.inc({"total": Decimal(1)})
+    assert (bill.total, bill.cost.net) == (Decimal("8.5"), Decimal("8.5"))
+    await bill.delete()
+    await bill.restore()
+    assert (await Bill.find().values("total", "tax").to_list()) == [
+        {"total": Decimal("8.5"), "tax": Decimal("3.25")},
+    ]
+
+
+async def test_projections_read_it(bind_models: Any) -> None:
+    await bind_models(Bill)
+    await full().insert()
+    [card] = await Bill.find().project(JustTotal).to_list()
+    assert (card.total, card.cost.net, card.cost.at) == (PRICE, PRICE, NOON)
+    [summed] = await Bill.find().aggregate([{"$project": {"_id": 0, "total": 1, "cost": 1}}], JustTotal).to_list()
+    assert summed == card
+
+
+async def test_an_old_document_with_fields_missing_is_read(bind_models: Any, database: Any) -> None:
+    await bind_models(Bill)
+    await database["Bill"].insert_one({"tax": Decimal128("1.5"), "cost": None, "parts": [Decimal128("2")]})
+    found = await Bill.find_one()
+    assert found is not None
+    assert (found.total, found.tax, found.parts) == (None, Decimal("1.5"), [Decimal(2)])
+
+
+async def test_numbers_of_other_services_are_read(bind_models: Any, database: Any) -> None:
+    await bind_models(Bill)
+    await database["Bill"].insert_many([{"total": each} for each in (3, 2.5, "4.75", Decimal128("9"))])
+    assert [each.total for each in await Bill.find().sort("_id").to_list()] == [
+        Decimal(3),
+        Decimal("2.5"),
+        Decimal("4.75"),
+        Decimal(9),
+    ]
+
+
+async def test_a_field_may_be_called_as_pydantics_notes_are(bind_models: Any) -> None:
+    await bind_models(Tagged)
+    await Tagged(metadata=PRICE, type=PRICE).insert()
+    found = await Tagged.find_one()
+    assert found is not None
+    assert (found.metadata, found.type) == (PRICE, PRICE)
