@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
 from docstore.cache import cached, clear_cache, document_tag
 from docstore.errors import NotBound, SettingsError
@@ -97,3 +98,14 @@ async def test_an_answer_follows_the_document_it_is_made_of(store: Store) -> Non
     await tag.delete()
     assert await asyncio.gather(*(name_of(str(tag.id)) for _ in range(5))) == [None] * 5
     assert len(calls) == 3
+
+
+async def test_secrets_make_no_key_since_all_of_them_look_the_same(store: Store) -> None:
+    @cached()
+    async def owner_of(token: SecretStr, more: dict[str, SecretStr] | None = None) -> str:
+        return token.get_secret_value()
+
+    with pytest.raises(SettingsError, match="no key can be made"):
+        await owner_of(SecretStr("one"))
+    with pytest.raises(SettingsError, match="no key can be made"):
+        owner_of.key(SecretStr(""), {"x": SecretStr("two")})

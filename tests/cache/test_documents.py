@@ -191,3 +191,33 @@ def test_stored_documents_are_read_back_exactly(stored: dict[str, Any]) -> None:
     codec = BsonCodec()
     assert codec.read(codec.write(stored)) == stored
     assert codec.read(codec.write(None)) is None
+
+
+async def test_a_cached_document_that_does_not_fit_any_more_is_read_from_the_database(store: Store, stats: Any) -> None:
+    tag = await make_tag()
+    slug = tag.slug
+    await store.database["Tag"].update_one({"_id": tag.id}, {"$set": {"slug": {"older": "form"}}})
+    with pytest.raises(ValueError, match="slug"):
+        await Tag.cached.get(tag.id)
+    await store.database["Tag"].update_one({"_id": tag.id}, {"$set": {"slug": slug}})  # as a migration does
+    assert await Tag.cached.get(tag.id) == await Tag.get(tag.id)
+    assert await Tag.cached.get_many([tag.id]) == [await Tag.get(tag.id)]
+
+
+async def test_writers_are_held_up_by_a_cache_that_hangs_until_it_is_known_and_no_longer(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = await active_cache()
+    assert cache is not None
+    tried = 0
+
+    async def hang(*_: object, **__: object) -> None:
+        nonlocal tried
+        tried += 1
+        raise TimeoutError
+
+    monkeypatch.setattr(cache.key_value, "set_many", hang)
+    tags = [await make_tag() for _ in range(6)]
+    assert tried == 3, "three failures in a row; then nothing is asked for a while"
+    assert cache.is_away
+    assert len({tag.id for tag in tags}) == 6

@@ -33,8 +33,13 @@ def test_foreign_bytes_are_no_entry(raw: bytes) -> None:
 
 
 @given(st.integers(-(10**19), 10**19))
-def test_a_bare_number_is_a_counter(value: int) -> None:
-    assert decode(str(value).encode()) == Entry(str(value).encode(), 0.0, math.inf)
+def test_a_bare_number_that_a_server_can_count_with_is_a_counter(value: int) -> None:
+    counter = Entry(str(value).encode(), 0.0, math.inf)
+    assert decode(str(value).encode()) == (counter if -(2**63) <= value < 2**63 else None)
+
+
+def test_a_time_beyond_all_numbers_is_no_entry() -> None:
+    assert decode(b"d2.[1," + b"9" * 400 + b",{}]\n1") is None
 
 
 def test_long_values_are_compressed() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,6 +17,7 @@ from docstore.cache import flights as flights_module
 from docstore.cache.slots import Slots
 from docstore.clients import RedisKeyValue, close_redis
 from docstore.embedded import EmbeddedServers
+from docstore.errors import DocstoreError
 from docstore.settings import Settings
 
 PROCESSES, CALLERS = 4, 250
@@ -137,3 +139,72 @@ async def test_who_asks_after_a_deletion_does_not_get_what_was_read_before_it(he
     go_on.set()
     assert await asyncio.wait_for(asyncio.gather(before, after), 20) == ["old", "new"]
     assert await helper.get("k") == "new"
+
+
+async def test_a_load_that_never_ends_holds_its_key_up_for_a_while_alone(
+    helper: CacheHelper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flights_module, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(flights_module, "LOCK_SECONDS", 0.2)
+    begun = asyncio.Event()
+
+    async def hang() -> str:
+        begun.set()
+        await asyncio.Event().wait()
+        return "never"
+
+    async def make() -> str:
+        return "made"
+
+    hanging = asyncio.create_task(helper.get_or_set("k", hang))
+    await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.sleep(0.3)
+    async with asyncio.timeout(10):
+        assert await helper.get_or_set("k", make) == "made"
+    hanging.cancel()
+
+
+async def test_who_waits_for_a_load_that_is_cancelled_is_told_and_not_cancelled(helper: CacheHelper) -> None:
+    async def give_up() -> str:
+        raise asyncio.CancelledError
+
+    with pytest.raises(DocstoreError, match="loader was cancelled"):
+        await helper.get_or_set("k", give_up)
+
+
+async def test_a_caller_that_is_cancelled_is_cancelled(helper: CacheHelper) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def make() -> str:
+        begun.set()
+        await go_on.wait()
+        return "made"
+
+    callers = [asyncio.create_task(helper.get_or_set("k", make)) for _ in range(2)]
+    await asyncio.wait_for(begun.wait(), 10)
+    callers[0].cancel()
+    go_on.set()
+    assert await callers[1] == "made"
+    with pytest.raises(asyncio.CancelledError):
+        await callers[0]
+
+
+async def test_waiting_for_ones_own_process_is_no_outage(settings: Settings) -> None:
+    key_value = RedisKeyValue(settings)
+    connections = asyncio.Semaphore(50)
+
+    class Pool:
+        """As a pool with a connection for each of fifty, whose server is quick enough."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(key_value, name)
+
+        async def get(self, key: str) -> bytes | None:
+            async with connections:
+                await asyncio.sleep(0.02)
+                return None
+
+    pool: Any = Pool()
+    helper = CacheHelper(Cache(pool, command_seconds=0.3), f"n{uuid4().hex}")
+    await asyncio.gather(*(helper.get(f"k{number}") for number in range(1_000)))
+    assert (helper.stats.misses, helper.stats.errors, helper.stats.skipped) == (1_000, 0, 0)

@@ -6,14 +6,17 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 
-from docstore.cache import LONG, MEDIUM, SHORT, VERY_LONG, CacheHelper
+from docstore.cache import LONG, MEDIUM, SHORT, VERY_LONG, Cache, CacheHelper
 from docstore.clients import KeyValue, RedisKeyValue, close_redis
+from docstore.clients.redis import get_redis
+from docstore.errors import ServerUnavailable
 from docstore.settings import Settings
 
 
@@ -341,3 +344,98 @@ async def test_lifetimes_are_spread(cache: CacheHelper) -> None:
     lives = [await cache.ttl(f"k{number}") or 0 for number in range(30)]
     assert all(895 < life <= 1000 for life in lives)
     assert len({round(life) for life in lives}) > 5
+
+
+async def test_integers_of_any_size_come_back(cache: CacheHelper) -> None:
+    for number in (0, -1, 2**63 - 1, 2**63, -(2**63) - 1, 10**30):
+        await cache.set("n", number)
+        assert await cache.get("n") == number
+
+
+async def test_a_number_stored_by_any_call_can_be_counted_on(cache: CacheHelper) -> None:
+    async def seven() -> int:
+        return 7
+
+    await cache.get_or_set("loaded", seven)
+    await cache.set_many({"many": 3})
+    assert await cache.increment("loaded") == 8
+    assert await cache.decrement("many") == 2
+    assert await cache.get_or_set("loaded", seven, kind=int) == 8
+
+
+async def test_a_command_that_is_refused_takes_the_cache_from_nobody(
+    cache: CacheHelper, caplog: pytest.LogCaptureFixture
+) -> None:
+    await cache.set("text", "no counter")
+    for _ in range(5):
+        assert await cache.increment("text") is None
+    assert await cache.get("text") == "no counter"
+    assert (cache.stats.errors, cache.stats.skipped) == (5, 0)
+    [told] = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert "counter" in told
+    assert "no counter" not in told
+
+
+class _Moody(BaseModel):
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rename(cls, data: dict[str, str]) -> dict[str, str]:
+        return {"name": data["title"]}
+
+
+async def test_what_an_earlier_release_stored_is_absent_whatever_a_validator_makes_of_it(cache: CacheHelper) -> None:
+    await cache.set("k", {"name": "an older form"})
+    assert await cache.get("k", _Moody) is None
+    assert await cache.get_many(["k"], _Moody) == {}
+
+
+async def test_keys_of_other_programs_are_passed_over(cache: CacheHelper, settings: Settings) -> None:
+    await cache.set("ours", 1)
+    await get_redis(settings).set(cache.key("").encode() + b"\xff\xfe", b"theirs")
+    assert await cache.clear() == 1
+
+
+async def test_a_lifetime_without_end_is_refused(cache: CacheHelper) -> None:
+    for ttl in (float("inf"), float("nan"), 0.0):
+        with pytest.raises(ValueError, match="lifetime"):
+            await cache.set("k", "v", ttl)
+
+
+async def test_clearing_takes_its_time_with_what_a_server_holds_for_others(
+    key_value: KeyValue, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Vast:
+        """As a server of many millions of keys, which takes a while until it comes upon ours."""
+
+        def __init__(self) -> None:
+            self.gone = False
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(key_value, name)
+
+        async def scan(self, prefix: str) -> AsyncIterator[str]:
+            await asyncio.sleep(0.2)
+            async for key in key_value.scan(prefix):
+                yield key
+            if self.gone:
+                raise ServerUnavailable("gone half-way")
+
+    server: Any = Vast()
+    cache = CacheHelper(Cache(server, command_seconds=0.1), f"n{uuid4().hex}")
+    await cache.set_many({"a": "1", "b": "2"})
+    assert await cache.clear() == 2
+    assert not caplog.records
+    server.gone = True
+    assert await cache.clear() == 0
+    assert "Not all keys" in caplog.text
+
+
+async def test_an_error_about_a_value_does_not_tell_it(cache: CacheHelper) -> None:
+    async def make() -> Any:
+        return "a-password"
+
+    with pytest.raises(ValueError, match="promised") as refused:
+        await cache.get_or_set("k", make, kind=int)
+    assert "a-password" not in str(refused.value)

@@ -35,7 +35,8 @@ async def active_cache() -> Cache | None:
 async def clear_cache(namespace: str = "cache") -> int:
     """Drop every value of a namespace; how many keys there were.
 
-    They count as absent at once, and are then deleted in batches as SCAN finds them. Neither KEYS nor FLUSHALL is run.
+    They are deleted in batches as SCAN finds them; what loaders that are under way make of earlier data is not stored.
+    Neither KEYS nor FLUSHALL is run.
 
     Raises:
         NotBound: no Store with a cache is open.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from docstore.cache.breaker import Breaker
 from docstore.cache.stats import CacheStats
 from docstore.clients.protocols import KeyValue
-from docstore.errors import DocstoreError, OperationTimeout, ServerUnavailable, ServiceError
+from docstore.errors import CommandRefused, DocstoreError, OperationTimeout, ServerUnavailable, ServiceError
 
 T = TypeVar("T")
 
@@ -20,7 +20,18 @@ REFRESH: Final = "\0refresh"
 COMMAND_SECONDS: Final = 1.0
 """How long a command may take before it counts as failed: a cache that is slower than that is none."""
 
+COMMANDS_AT_ONCE: Final = 32
+"""Commands under way in one process. Others wait, and only then their time begins: what a busy process is slow with is
+no failure of the server, and a breaker that opens for it would send everybody to the database at the worst moment."""
+
 _log = logging.getLogger("docstore.cache")
+
+
+class Flight(NamedTuple):
+    """A load that is under way, and since when by the monotonic clock."""
+
+    task: asyncio.Task[Any]
+    since: float
 
 
 class Cache:
@@ -44,9 +55,11 @@ class Cache:
         self.key_value = key_value
         self.prefix = prefix
         self.stats = CacheStats()
-        self.flights: dict[str, asyncio.Task[Any]] = {}
+        self.flights: dict[str, Flight] = {}
         self._breaker = breaker or Breaker()
         self._command_seconds = command_seconds
+        self._places = asyncio.Semaphore(COMMANDS_AT_ONCE)
+        self._refusal_told = False
         self._running: set[asyncio.Task[Any]] = set()
 
     @property
@@ -54,19 +67,31 @@ class Cache:
         """Whether the server has failed, and is not asked for now."""
         return self._breaker.is_open
 
-    async def ask(self, command: Callable[[], Awaitable[T]], otherwise: T) -> T:
-        """The command's answer; `otherwise` when the server does not give one in time, or is not asked."""
-        if not self._breaker.allows():
-            self.stats.skipped += 1
-            return otherwise
-        try:
-            async with asyncio.timeout(self._command_seconds):
-                answer = await command()
-        except (ServerUnavailable, OperationTimeout, ServiceError, TimeoutError) as error:
-            self._note(error)
-            return otherwise
-        self._breaker.succeeded()
-        return answer
+    async def ask(self, command: Callable[[], Awaitable[T]], otherwise: T, *, commands: int | None = 1) -> T:
+        """The command's answer; `otherwise` when the server does not give one in time, refuses it, or is not asked.
+
+        Args:
+            command: asks the server.
+            otherwise: what stands for no answer.
+            commands: for how many commands it has time; None: for any number, each of which has the driver's limit.
+        """
+        seconds = None if commands is None else commands * self._command_seconds
+        async with self._places:
+            if not self._breaker.allows():
+                self.stats.skipped += 1
+                return otherwise
+            try:
+                async with asyncio.timeout(seconds):
+                    answer = await command()
+            except CommandRefused as error:
+                self._breaker.succeeded()  # it is there, and answers
+                self._note_refusal(error)
+                return otherwise
+            except (ServerUnavailable, OperationTimeout, ServiceError, TimeoutError) as error:
+                self._note(error)
+                return otherwise
+            self._breaker.succeeded()
+            return answer
 
     async def held(self, keys: Sequence[str]) -> list[bytes | None]:
         """What is stored under each key; None where nothing is, and everywhere when the cache is away."""
@@ -97,6 +122,12 @@ class Cache:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # seen, should everybody who waited have gone
+
+    def _note_refusal(self, error: CommandRefused) -> None:
+        self.stats.errors += 1
+        level = logging.INFO if self._refusal_told else logging.WARNING
+        self._refusal_told = True
+        _log.log(level, "A cache command was refused: %s", error)
 
     def _note(self, error: Exception) -> None:
         self.stats.errors += 1

@@ -6,8 +6,9 @@ import hashlib
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property, update_wrapper
-from typing import Generic, ParamSpec, TypeVar, get_type_hints
+from typing import Final, Generic, ParamSpec, TypeVar, get_type_hints
 
+from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError, to_json
 
 from docstore.cache.active import active_cache
@@ -19,6 +20,8 @@ from docstore.errors import SettingsError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_MASKED: Final = to_json(SecretStr("x"))[1:-1]
 
 
 class CachedFunction(Generic[P, R]):
@@ -68,12 +71,15 @@ class CachedFunction(Generic[P, R]):
         name = f"{self._function.__module__}.{self._function.__qualname__}"
         try:
             arguments = to_json(bound.arguments)
-        except PydanticSerializationError as error:
+        except PydanticSerializationError:
+            arguments = None
+        # Written, all secrets are the same: one caller would get another's answer.
+        if arguments is None or _MASKED in arguments:
             kinds = ", ".join(f"{each}: {type(value).__name__}" for each, value in bound.arguments.items())
             raise SettingsError(
                 f"{name} is cached, and no key can be made of its arguments ({kinds}).",
                 hint="Say which: @cached(key=lambda ...: ...).",
-            ) from error
+            )
         return f"{name}:{hashlib.blake2b(arguments, digest_size=12).hexdigest()}"
 
     async def forget(self, *args: P.args, **kwargs: P.kwargs) -> bool:

@@ -22,7 +22,8 @@ COMPRESS_OVER: Final = 4_096
 _MAGIC: Final = b"d2"
 _PLAIN, _COMPRESSED = b".", b"z"
 _LEVEL: Final = 1
-_COUNTER: Final = re.compile(rb"-?[0-9]{1,20}")
+_COUNTER: Final = re.compile(rb"-?(?:0|[1-9][0-9]{0,18})")
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 
 class Entry(NamedTuple):
@@ -56,10 +57,15 @@ def encode(entry: Entry, compress_over: int = COMPRESS_OVER) -> bytes:
     return b"".join((_MAGIC, flag, about.encode(), b"\n", payload))
 
 
+def is_counter(payload: bytes) -> bool:
+    """Whether this is an integer that a server counts with: one of 64 bits."""
+    return _COUNTER.fullmatch(payload) is not None and _SMALLEST <= int(payload) <= _LARGEST
+
+
 def decode(raw: bytes | None) -> Entry | None:
     """The entry of a stored form, or of a bare counter; None when it is neither."""
     if raw is None or raw[:2] != _MAGIC:
-        return Entry(raw, 0.0, math.inf) if raw is not None and _COUNTER.fullmatch(raw) else None
+        return Entry(raw, 0.0, math.inf) if raw is not None and is_counter(raw) else None
     try:
         end = raw.index(b"\n")
         made_at, fresh_until, tags = from_json(raw[3:end])
@@ -67,5 +73,5 @@ def decode(raw: bytes | None) -> Entry | None:
         if raw[2:3] == _COMPRESSED:
             payload = zlib.decompress(payload)
         return Entry(payload, float(made_at), float(fresh_until), dict(tags))
-    except (ValueError, TypeError, zlib.error):
+    except (ValueError, TypeError, OverflowError, zlib.error):
         return None

@@ -11,15 +11,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from docstore.cache.core import REFRESH, Cache
+from docstore.cache.core import REFRESH, Cache, Flight
 from docstore.cache.entries import Entry
 from docstore.cache.slots import Life, Slots
+from docstore.errors import DocstoreError
 
 LOCK_SECONDS: Final = 10.0
 """How long a lock outlives a process that died; a living one renews it."""
 
 WAIT_SECONDS: Final = 30.0
-"""How long another process's load is waited for; then this one loads too."""
+"""How long a load keeps others from loading, in this process and in others: one that hangs holds no key for ever."""
 
 _POLL_FIRST, _POLL_LAST = 0.01, 0.2
 
@@ -43,9 +44,21 @@ class Flights:
         """The value's bytes: from the load that is under way, or from one that begins now.
 
         A caller that is cancelled leaves the load to the others.
+
+        Raises:
+            DocstoreError: the load was cancelled, and not the caller.
         """
         flight = self._begin(key, tags, make, only_if_free=False)
-        payload = await asyncio.shield(flight)
+        try:
+            payload = await asyncio.shield(flight)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if not flight.cancelled() or (caller is not None and caller.cancelling()):
+                raise
+            # Whoever waits was not cancelled, and must not look as if: a server would drop its answer without a word.
+            raise DocstoreError(
+                "a cached value was not made: its loader was cancelled.", hint="Ask again; the cache may be closing."
+            ) from None
         assert payload is not None  # only a refresh may end without a value
         return payload
 
@@ -58,15 +71,17 @@ class Flights:
     ) -> asyncio.Task[bytes | None]:
         # A refresh may find the lock taken and end without a value, which those who need one cannot join.
         name = key + REFRESH if only_if_free else key
-        flight = self._cache.flights.get(name)
-        if flight is None:
-            flight = self._cache.spawn(self._fly(key, tags, make, only_if_free))
-            self._cache.flights[name] = flight
-            flight.add_done_callback(lambda done: self._landed(name, done))
-        return flight
+        known = self._cache.flights.get(name)
+        if known is not None and time.monotonic() - known.since < WAIT_SECONDS:
+            return known.task
+        task = self._cache.spawn(self._fly(key, tags, make, only_if_free))
+        self._cache.flights[name] = Flight(task, time.monotonic())
+        task.add_done_callback(lambda done: self._landed(name, done))
+        return task
 
-    def _landed(self, name: str, flight: asyncio.Task[bytes | None]) -> None:
-        if self._cache.flights.get(name) is flight:  # another may have begun after a deletion
+    def _landed(self, name: str, task: asyncio.Task[bytes | None]) -> None:
+        known = self._cache.flights.get(name)
+        if known is not None and known.task is task:  # another may have begun since
             del self._cache.flights[name]
 
     async def _fly(
@@ -130,6 +145,7 @@ class Flights:
 
     async def _renew(self, key: str, token: bytes) -> None:
         lock = self._slots.lock_key(key)
-        while True:
+        until = time.monotonic() + WAIT_SECONDS  # from then on nobody waits for it
+        while time.monotonic() < until:
             await asyncio.sleep(LOCK_SECONDS / 3)
             await self._cache.ask(lambda: self._cache.key_value.expire_if_equal(lock, token, LOCK_SECONDS), False)

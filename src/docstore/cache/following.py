@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Final
 
-from docstore.cache.core import COMMAND_SECONDS
 from docstore.cache.documents import CachedDocuments
 from docstore.documents import DocumentChanged, Event, current_transaction
 from docstore.errors import DocstoreError
 
 _log = logging.getLogger("docstore.cache")
 
-_LIMIT: Final = 2 * COMMAND_SECONDS
-
 
 class ChangeFollower:
     """An event handler: after the commit, what was changed is dropped from the cache.
 
     It spares readers the way through the outbox, which is what guarantees it: a process may die in between, and the
-    cache may be away. So it never fails, and never holds a writer up for more than two seconds.
+    cache may be away. So it never fails, never holds a writer up for more than two seconds, and not at all while the
+    cache is known to be away.
 
     Args:
         documents: the cached ones.
@@ -50,8 +46,9 @@ class ChangeFollower:
 
     async def _drop(self, changed: dict[str, list[object]]) -> None:
         try:
-            async with asyncio.timeout(_LIMIT):
-                for collection, ids in changed.items():
-                    await self._documents.changed(collection, ids)
-        except (DocstoreError, TimeoutError) as error:
+            done = await self._documents.changed_now(changed)
+        except DocstoreError as error:  # the cache could not be opened
             _log.info("Cached documents are dropped later, by the cache worker: %s", type(error).__name__)
+        else:
+            if not done:
+                _log.info("Cached documents are dropped later, by the cache worker: the cache is away.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar, overload
 
@@ -11,7 +12,7 @@ from pydantic import JsonValue
 
 from docstore.cache.codecs import ValueCodec, json_codec
 from docstore.cache.core import Cache
-from docstore.cache.entries import Entry
+from docstore.cache.entries import Entry, is_counter
 from docstore.cache.flights import Flights, Made
 from docstore.cache.lifetimes import MEDIUM, NEGATIVE
 from docstore.cache.slots import Life, Lives, Seen, Slots
@@ -20,6 +21,8 @@ from docstore.clients.protocols import KeyValue
 from docstore.documents import current_transaction
 
 T = TypeVar("T")
+
+_log = logging.getLogger("docstore.cache")
 
 _DELETED_AT_ONCE: Final = 500
 _STORED_AT_ONCE: Final = 16
@@ -82,11 +85,11 @@ class CacheHelper:
             tags: `invalidate` with one of them lets the value count as absent.
 
         Raises:
-            ValueError: it cannot be written as JSON, or the ttl is not positive.
+            ValueError: it cannot be written as JSON, or the ttl is no positive, finite number.
         """
         life, payload = Life(ttl), json_codec().write(value)
         whole = self.key(key)
-        if type(value) is int and not tags:  # as a counter, so that `increment` goes on from it
+        if is_counter(payload) and not tags:  # so that `increment` goes on from it
             return await self._cache.ask(lambda: self._cache.key_value.set(whole, payload, ttl=ttl), False)
         [seen] = await self._slots.look_around([whole], tags)
         return await self._slots.store(whole, payload, life, seen)
@@ -108,10 +111,12 @@ class CacheHelper:
         return await self._cache.ask(lambda: self._cache.key_value.expire(self.key(key), ttl), False)
 
     async def increment(self, key: str, by: int = 1, *, ttl: float | None = None) -> int | None:
-        """Add to a counter, an absent one counting as 0; the new value, None when the cache is away.
+        """Add to a counter, an absent one counting as 0; the new value.
+
+        None when the cache is away, or refuses: the key holds something else, or the sum does not fit 64 bits.
 
         Args:
-            key: its key in the namespace; it may hold an int that was stored without tags, and nothing else.
+            key: its key in the namespace; it may hold an int stored without tags and `stale`, and nothing else.
             by: how much.
             ttl: seconds until it expires, counted from its first increment; None keeps it for good.
         """
@@ -151,6 +156,8 @@ class CacheHelper:
     async def delete_pattern(self, pattern: str) -> int:
         """Drop the values whose keys match, such as ``user-*``; how many. It looks at every key: for operations.
 
+        When the cache goes away half-way the rest stays, and the log says so.
+
         Args:
             pattern: ``*`` is any characters, ``?`` one, ``[ab]`` one of these; within the namespace.
         """
@@ -180,7 +187,10 @@ class CacheHelper:
         return fetched
 
     async def clear(self) -> int:
-        """Drop the whole namespace, in batches; how many keys. Loaders that are under way store nothing."""
+        """Drop the whole namespace, in batches; how many keys. Loaders that are under way store nothing.
+
+        When the cache goes away half-way the rest stays, and the log says so.
+        """
         await self._cache.ask(self._slots.mark_cleared, None)
         return await self.delete_pattern("*")
 
@@ -321,8 +331,11 @@ class CacheHelper:
                     break
             return batch
 
-        while batch := await self._cache.ask(next_batch, list[str]()):
+        # A batch may be many looks at a server that holds little of this: no time limit but that of each look.
+        while batch := await self._cache.ask(next_batch, None, commands=None):
             yield batch
+        if batch is None:
+            _log.warning("Not all keys of the cache that begin with %s were looked at.", prefix)
 
 
 _ABSENT: Final = object()
@@ -331,5 +344,5 @@ _ABSENT: Final = object()
 def _value(entry: Entry, codec: ValueCodec) -> Any:
     try:
         return codec.read(entry.payload)
-    except ValueError:
+    except Exception:  # whatever a model's own validators make of what an earlier release stored
         return _ABSENT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from docstore.cache.core import Cache
-from docstore.cache.entries import Entry, decode, encode
+from docstore.cache.entries import Entry, decode, encode, is_counter
 from docstore.cache.lifetimes import NEGATIVE, spread
 from docstore.cache.tags import Generations, fit, generation_in
 
@@ -32,9 +33,9 @@ class Life:
     stale: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.ttl <= 0:
-            raise ValueError("a cached value needs a lifetime (ttl) of more than 0 seconds")
-        if self.stale < 0:
+        if not 0 < self.ttl < math.inf:
+            raise ValueError("a cached value needs a lifetime (ttl) of more than 0 seconds, and not for ever")
+        if not 0 <= self.stale < math.inf:
             raise ValueError("stale is a number of seconds, 0 or more")
 
 
@@ -140,7 +141,9 @@ class Slots:
             unchanged[self._generations.key(tag)] = generation.encode()
         made_at = time.time()
         ttl = spread(life.ttl)
-        raw = encode(Entry(payload, made_at, made_at + ttl, tags))
+        # A bare number is a counter, which `increment` goes on from.
+        bare = is_counter(payload) and not tags and not life.stale
+        raw = payload if bare else encode(Entry(payload, made_at, made_at + ttl, tags))
         stored = await self._cache.ask(
             lambda: self._cache.key_value.set_if_unchanged(key, raw, ttl=ttl + life.stale, seen=unchanged), None
         )

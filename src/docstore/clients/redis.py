@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, cast
 from docstore._masking import mask_url
 from docstore.clients._shared import SharedHandles, ping_ms, resolve, with_retries
 from docstore.clients.protocols import Ping
-from docstore.errors import DocstoreError, OperationTimeout, ServerUnavailable, ServiceError, SettingsError
+from docstore.errors import (
+    CommandRefused,
+    DocstoreError,
+    OperationTimeout,
+    ServerUnavailable,
+    ServiceError,
+    SettingsError,
+)
 from docstore.settings import Settings
 
 if TYPE_CHECKING:
@@ -179,7 +186,13 @@ class RedisKeyValue:
             with _translated(self._settings):
                 cursor, keys = await self._client.scan(cursor, match=f"{literal}*", count=_SCAN_BATCH)
             for key in keys:
-                yield key.decode() if isinstance(key, bytes) else key
+                if not isinstance(key, bytes):
+                    yield key
+                    continue
+                try:
+                    yield key.decode()
+                except UnicodeDecodeError:  # another program's: no key that is written here is like that
+                    continue
             if cursor == 0:
                 return
 
@@ -280,6 +293,11 @@ def _translation(error: Exception, settings: Settings) -> DocstoreError | None:
             hint="Check that it runs (`docker compose up -d redis` or `docstore up`), that host, port and "
             "TLS are right, and, when it does answer others, that REDIS_MAX_CONNECTIONS is large enough.",
             field=field,
+        )
+    if type(error) is exceptions.ResponseError:  # its subclasses are about the server, not about the command
+        return CommandRefused(
+            f"{where} refused a command for what it asks.",
+            hint="The key may hold something else: a counter takes increments only while it holds a 64-bit integer.",
         )
     if isinstance(error, exceptions.RedisError):
         return ServiceError(f"{where} refused a command: {type(error).__name__}.")

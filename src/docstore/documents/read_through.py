@@ -64,7 +64,13 @@ class CachedReads(Generic[D]):
             return found
 
         stored = await (cache.get(self._model.get_collection_name(), wanted, fetch) if cache else fetch())
-        return cast("D", parse_all(self._model, [stored])[0]) if stored is not None else None
+        try:
+            return self._parsed(stored)
+        except Exception:
+            if cache is None:
+                raise
+            # A release with another model kept it, or a migration mended it since: what counts is the database.
+            return self._parsed(await fetch())
 
     async def get_many(self, ids: Iterable[Any]) -> list[D]:
         """The documents with these ids in the order asked; an id without a document is left out. Raises as `get`."""
@@ -74,6 +80,17 @@ class CachedReads(Generic[D]):
             stored: Mapping[object, Stored] = {each["_id"]: each for each in await self._fetch(unique)}
         else:
             stored = await cache.get_many(self._model.get_collection_name(), unique, self._fetch)
+        try:
+            return self._all_parsed(wanted, stored)
+        except Exception:
+            if cache is None:
+                raise
+            return self._all_parsed(wanted, {each["_id"]: each for each in await self._fetch(unique)})
+
+    def _parsed(self, stored: Stored | None) -> D | None:
+        return cast("D", parse_all(self._model, [stored])[0]) if stored is not None else None
+
+    def _all_parsed(self, wanted: Iterable[object], stored: Mapping[object, Stored]) -> list[D]:
         return cast("list[D]", parse_all(self._model, [stored[each] for each in wanted if each in stored]))
 
     async def _fetch(self, ids: list[object]) -> list[Stored]:

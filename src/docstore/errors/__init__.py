@@ -7,6 +7,7 @@
     │   └── EmbeddedServerError     a local development server did not start
     ├── ServiceError                a server answered, and refused
     │   ├── RecordRefused           the search engine refuses a record for what it holds
+    │   ├── CommandRefused          Redis refuses a command for what it asks
     │   └── AccessDenied            this user may not do it
     ├── OperationTimeout            no answer within the limit; for writes the outcome is unknown
     ├── NotBound                    a model was used before a Store bound it
@@ -93,6 +94,7 @@ from docstore.errors.operations import (
 )
 from docstore.errors.servers import (
     AccessDenied,
+    CommandRefused,
     EmbeddedServerError,
     MissingExtra,
     NotBound,
@@ -115,6 +117,7 @@ __all__ = [
     "AccessDenied",
     "BackupError",
     "BranchError",
+    "CommandRefused",
     "CorruptBackup",
     "DeletedDocument",
     "DocstoreError",

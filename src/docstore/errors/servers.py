@@ -48,6 +48,12 @@ class RecordRefused(ServiceError):
     code = "record_refused"
 
 
+class CommandRefused(ServiceError):
+    """The server refuses one command for what it asks; others may well succeed."""
+
+    code = "command_refused"
+
+
 class AccessDenied(ServiceError):
     """The server does not let this user do it, or does not know the user."""
 
