@@ -69,6 +69,23 @@ async def test_it_is_renewed_as_long_as_the_block_lasts(database: Database) -> N
         assert not lease.lost.is_set()
 
 
+async def test_it_can_be_held_for_longer_than_it_is_renewed_for(database: Database) -> None:
+    async with MongoLease(database, "work", ttl=0.6) as lease:
+        await lease.hold_for(0.1)
+        usual = (await row(database))["until"]
+        await lease.hold_for(3600)
+        until = (await row(database))["until"]
+        assert (until - usual).total_seconds() > 3000
+        assert await lease._renew()
+        assert ((await row(database))["until"] - usual).total_seconds() > 3000  # a renewal takes nothing back
+        time.sleep(0.7)
+        await asyncio.sleep(0.05)
+        lease.check()
+        await database[LEASE_COLLECTION].update_one({"_id": "work"}, {"$set": {"holder": "thief"}})
+        with pytest.raises(LeaseLost):
+            await lease.hold_for(3600)
+
+
 async def test_a_dead_holders_lease_is_taken_over_after_it_ran_out(database: Database) -> None:
     dead = MongoLease(database, "work", ttl=0.5, owner="dead")
     await dead._acquire()  # and no renewal: its process is gone

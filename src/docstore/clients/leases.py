@@ -109,6 +109,24 @@ class MongoLease:
             self.lost.set()
             raise _lost(self.name)
 
+    async def hold_for(self, seconds: float) -> None:
+        """Keep the lease at least so long, also when the database answers no renewal meanwhile.
+
+        For one long command that keeps the server busy. Should this process die within it, others wait as long.
+
+        Args:
+            seconds: from now on; nothing changes when that is less than `ttl`.
+
+        Raises:
+            LeaseLost: it is somebody else's already.
+        """
+        if seconds <= self.ttl:
+            return
+        self.check()
+        if not await self._renew(seconds):
+            self.lost.set()
+            raise _lost(self.name)
+
     async def __aenter__(self) -> Self:
         """Take the lease.
 
@@ -206,13 +224,16 @@ class MongoLease:
                 self._lose()
                 return
 
-    async def _renew(self) -> bool:
+    async def _renew(self, seconds: float | None = None) -> bool:
         asked = time.monotonic()
+        # What it is held for longer is not taken back. Reckoned here: not every server compares $$NOW with a date.
+        seconds = seconds or max(self.ttl, self._good_until - asked)
         renewed = await self._rows.update_one(
-            {"_id": self.name, "holder": self._holder, "token": self._token}, [{"$set": {"until": self._end()}}]
+            {"_id": self.name, "holder": self._holder, "token": self._token},
+            [{"$set": {"until": self._end(seconds)}}],
         )
         if renewed.matched_count:
-            self._good_until = asked + self.ttl
+            self._good_until = asked + seconds
         return bool(renewed.matched_count)
 
     def _lose(self) -> None:
@@ -231,8 +252,8 @@ class MongoLease:
                 self.ttl,
             )
 
-    def _end(self) -> dict[str, Any]:
-        return {"$add": ["$$NOW", int(self.ttl * 1000)]}
+    def _end(self, seconds: float | None = None) -> dict[str, Any]:
+        return {"$add": ["$$NOW", int((seconds or self.ttl) * 1000)]}
 
 
 async def lease_state(rows: AsyncCollection[dict[str, Any]], name: str) -> LeaseState | None:

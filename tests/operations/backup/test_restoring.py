@@ -1,5 +1,6 @@
 """Restoring: what comes back is what was there, nothing is overwritten unasked, and a half can be completed."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -281,3 +282,27 @@ async def test_the_clients_own_journal_is_in_no_backup(
 
     assert JOURNAL_COLLECTION not in [each.name for each in made.manifest.collections]
     assert not [each for each in made.manifest.collections if each.name.startswith(WORKING_PREFIX)]
+
+
+async def test_a_server_that_copies_to_rename_does_not_cost_the_lease(
+    source: Database, target: Database, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await contents(source)
+    await create_backup(source, place)
+    await target["Post"].insert_one({"_id": "mine"})
+    place_it = restoring_module.rename_into_place
+
+    async def busy(database: Database, step: Any) -> None:
+        time.sleep(0.9)  # nobody gets an answer meanwhile
+        await place_it(database, step)
+
+    async def never(database: Database) -> bool:
+        return False
+
+    monkeypatch.setattr(restoring_module, "rename_into_place", busy)
+    monkeypatch.setattr(restoring_module, "renames_keep_options", never)
+    options = RestoreOptions(only=["Post"], drop=True, lease_s=0.8)
+    report = await restore_backup(open_backup(place, "latest"), target, options)
+
+    assert report.documents == 1200
+    assert (await contents(target))["Post"] == before["Post"]

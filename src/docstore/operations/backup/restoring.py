@@ -34,6 +34,7 @@ from docstore.operations.backup.planning import (
     expect_same,
     fresh_plan,
     rename_into_place,
+    renames_keep_options,
 )
 from docstore.operations.backup.restore_terms import (
     RestoredCollection,
@@ -45,6 +46,8 @@ from docstore.operations.backup.restore_terms import (
 from docstore.operations.backup.verifying import VerifyProgress, raise_problems, verify_backup
 
 LEASE: Final = "restoring"
+_COPIED_A_SECOND: Final = 50
+"""Documents that the slowest server copies when it renames, with all their indexes."""
 
 
 async def restore_backup(
@@ -138,9 +141,7 @@ class _Restoring:
         # What replaces something by being filled in place comes after all that could still fail.
         first = [step for step in steps if not by_name[step.name].spec.is_view and not _drops_first(step)]
         await self._fill_all(first, by_name)
-        for step in self._state.steps:
-            if step.way is Way.SWAP and step.state is not State.PLACED:
-                await self._place(step, by_name[step.name].spec)
+        await self._place_all(by_name)
         last = [step for step in steps if not by_name[step.name].spec.is_view and _drops_first(step)]
         await self._fill_all(last, by_name)
         for step in self._state.steps:
@@ -201,6 +202,14 @@ class _Restoring:
                 hint="Somebody writes to the database that is restored. Keep others out, and repeat the command.",
                 collection=stored.name,
             )
+
+    async def _place_all(self, stored: dict[str, StoredCollection]) -> None:
+        filled = [step for step in self._state.steps if step.way is Way.SWAP and step.state is not State.PLACED]
+        copies = bool(filled) and not await renames_keep_options(self._database)
+        for step in filled:
+            if copies:  # and while it does, such a server answers nobody, not even the lease's renewals
+                await self._lease.hold_for(self._options.lease_s + step.documents / _COPIED_A_SECOND)
+            await self._place(step, stored[step.name].spec)
 
     async def _place(self, step: Step, spec: CollectionSpec) -> None:
         self._tell(step, Stage.PLACING, 0, 1)
