@@ -15,7 +15,7 @@ from docstore.clients import SearchIndex
 from docstore.clients.algolia import close_search_clients, get_write_client
 from docstore.embedded.algolia import Limits, LocalAlgolia
 from docstore.errors import ServerUnavailable
-from docstore.models import Account, Platform, Post
+from docstore.models import Account, Category, CategoryMapping, Platform, Post, Tag
 from docstore.search import (
     ACCOUNTS,
     POSTS,
@@ -55,6 +55,34 @@ async def test_an_account_that_gets_another_id_leaves_no_record_behind(store: St
     row = await SearchObject.find_one()
     assert row is not None
     assert row.object_ids == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("collection", "stored"),
+    [
+        ("Post", {"_id": 5, "status": "PUBLISHED", "postUrl": "odd"}),
+        ("Post", {"_id": "507f1f77bcf86cd799439011", "status": "PUBLISHED", "postUrl": "odd"}),
+        ("TagOnPost", {"postId": 7}),
+        ("TagOnPost", {}),
+        ("CategoryMapping", {"accountId": "no id"}),
+        ("Category", {"name": 5, "slug": "odd"}),
+    ],
+)
+async def test_one_that_breaks_its_model_keeps_no_change_of_what_it_refers_to_from_the_records(
+    store: Store, post: Post, index: SearchIndex, collection: str, stored: dict[str, Any]
+) -> None:
+    tag = await Tag.find_one({"slug": "a"})
+    account = await Account(platform=Platform.YOUTUBE, account_id="UC1").insert()
+    category = await Category(name="Tech", slug="tech").insert()
+    await CategoryMapping(account_id=account.id, category_id=category.id).insert()
+    assert tag is not None
+    both = {"tagId": tag.id, "categoryId": category.id, "authorId": post.author_id, "parentId": category.id}
+    await store.database[collection].insert_one(both | stored)
+
+    changes = [("Author", post.author_id), ("Tag", tag.id), ("Category", category.id)]
+    report = await apply_changes(index, changes)
+    assert (report.saved["posts"], report.saved["accounts"]) == (1, 1)
+    assert await index.get_object("categories", str(category.id)) is not None
 
 
 async def test_who_looked_earlier_and_writes_later_writes_what_is_true(post: Post, index: SearchIndex) -> None:

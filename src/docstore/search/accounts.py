@@ -6,9 +6,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from docstore.documents.filters import In
 from docstore.models import Account, Category, CategoryMapping, Platform
-from docstore.search.reading import Misfits, among, by_id
+from docstore.search.reading import Misfits, among, by_id, related_ids
 from docstore.search.records import Id, Record, SearchRecord, instant
 
 _PLATFORMS = [platform.value for platform in Platform]
@@ -83,13 +82,11 @@ async def _with_account_ids(account_ids: Sequence[str], misfits: Misfits) -> lis
 
 async def _filed(mapping_ids: Sequence[Id]) -> set[Id]:
     # With the deleted ones: an account that left a category needs its record anew too.
-    mappings = await CategoryMapping.with_deleted.find(In(CategoryMapping.id, mapping_ids)).to_list()
-    return {mapping.account_id for mapping in mappings}
+    return await related_ids(CategoryMapping, "_id", mapping_ids, "accountId")
 
 
 async def _filed_under(category_ids: Sequence[Id]) -> set[Id]:
-    mappings = await CategoryMapping.with_deleted.find(In(CategoryMapping.category_id, category_ids)).to_list()
-    return {mapping.account_id for mapping in mappings}
+    return await related_ids(CategoryMapping, "categoryId", category_ids, "accountId")
 
 
 ACCOUNTS = SearchRecord(

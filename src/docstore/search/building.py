@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from docstore.search.reading import Misfits, parsed
-from docstore.search.records import Built, Id, SearchRecord
+from docstore.search.records import Built, SearchRecord
 from docstore.search.scanning import Range, rows_of
 from docstore.search.tasks import run_together
 from docstore.search.writing import RecordWriter
@@ -24,18 +24,14 @@ class Part:
     """A range of ids, and how far it is done: everything up to `after` is written."""
 
     within: Range
-    after: Id | None = None
+    after: Any = None
     looked_at: int = 0
     saved: int = 0
     finished: bool = False
-    _done: list[tuple[int, Id, int, int]] = field(default_factory=list)
+    _done: list[tuple[int, Any, int, int]] = field(default_factory=list)
     _next: int = 0
 
-    def left(self) -> Range:
-        """What is still to be read."""
-        return Range(self.after or self.within.low, self.within.high)
-
-    def done(self, number: int, last: Id, documents: int, saved: int) -> None:
+    def done(self, number: int, last: Any, documents: int, saved: int) -> None:
         """The chunk of this number is written; chunks may be finished out of their order."""
         heapq.heappush(self._done, (number, last, documents, saved))
         while self._done and self._done[0][0] == self._next:
@@ -122,7 +118,7 @@ class Builder:
 
     async def _read(self, part: Part, chunks: asyncio.Queue[_Chunk | None]) -> None:
         number = 0
-        async for rows in rows_of(self._record, part.left()):
+        async for rows in rows_of(self._record, part.within, after=part.after):
             await chunks.put((part, number, rows))
             number += 1
         self._reading -= 1

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Sequence
 
-from docstore.documents.filters import In
+from docstore.documents.guard import Scope
 from docstore.models import Category
-from docstore.search.reading import by_id
+from docstore.search.reading import by_id, related_ids
 from docstore.search.records import Id, Record, SearchRecord, instant
 
 _SEPARATOR = " > "
@@ -64,8 +64,7 @@ async def _below(category_ids: Sequence[Id]) -> set[Id]:
     found: set[Id] = set()
     level = set(category_ids)
     while level:
-        children = await Category.find(In(Category.parent_id, level)).to_list()
-        level = {Id(child.id) for child in children if child.id is not None} - found
+        level = await related_ids(Category, "parentId", level, scope=Scope.LIVING) - found
         found |= level
     return found
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Final
 
+from bson.json_util import dumps, loads
 from pydantic import Field
 
 from docstore.documents import Index, Json, PydanticObjectId, SystemDocument, UtcDateTime, translated, utc_now
@@ -119,10 +120,17 @@ class SearchWatch(SystemDocument):
 
 def _row(part: Part) -> dict[str, Any]:
     bounds = {"low": part.within.low, "high": part.within.high, "after": part.after}
-    told: dict[str, Any] = {name: None if bound is None else str(bound) for name, bound in bounds.items()}
+    told: dict[str, Any] = {name: None if bound is None else dumps(bound) for name, bound in bounds.items()}
     return told | {"lookedAt": part.looked_at, "saved": part.saved, "finished": part.finished}
 
 
 def _part(row: dict[str, Any]) -> Part:
-    low, high, after = (None if row[name] is None else PydanticObjectId(row[name]) for name in ("low", "high", "after"))
+    low, high, after = (_id(row[name]) for name in ("low", "high", "after"))
     return Part(Range(low, high), after, row["lookedAt"], row["saved"], row["finished"])
+
+
+def _id(written: str | None) -> Any:
+    # An id may be of any type; before that was so, only ObjectIds were written, and as they are.
+    if written is None or PydanticObjectId.is_valid(written):
+        return None if written is None else PydanticObjectId(written)
+    return loads(written)

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from docstore.documents.filters import In
+from docstore.documents.guard import Scope
 from docstore.models import Author, Post, PostStatus, Tag, TagOnPost
-from docstore.search.reading import among, by_id
+from docstore.search.reading import among, by_id, related_ids
 from docstore.search.records import Id, Record, SearchRecord, instant
 
 
@@ -43,20 +43,16 @@ async def _tags_of(ids: Sequence[Id]) -> defaultdict[Id, list[str]]:
 
 
 async def _tagged(tag_ids: Sequence[Id]) -> set[Id]:
-    links = await TagOnPost.with_deleted.find(In(TagOnPost.tag_id, tag_ids)).to_list()
-    return {link.post_id for link in links}
+    return await related_ids(TagOnPost, "tagId", tag_ids, "postId")
 
 
 async def _linked(link_ids: Sequence[Id]) -> set[Id]:
     # With the deleted ones: a post that lost a tag needs its record anew too.
-    links = await TagOnPost.with_deleted.find(In(TagOnPost.id, link_ids)).to_list()
-    return {link.post_id for link in links}
+    return await related_ids(TagOnPost, "_id", link_ids, "postId")
 
 
 async def _written_by(author_ids: Sequence[Id]) -> set[Id]:
-    wanted = {"authorId": {"$in": list(author_ids)}}
-    rows = Post.get_pymongo_collection().find(wanted, {"_id": 1})
-    return {Id(row["_id"]) async for row in rows}
+    return await related_ids(Post, "authorId", author_ids, scope=Scope.LIVING)
 
 
 POSTS = SearchRecord(

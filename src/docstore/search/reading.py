@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
+from bson import ObjectId
 from pydantic import ValidationError
 
-from docstore.documents import Document, translated
+from docstore.documents import Document, PydanticObjectId, translated
 from docstore.documents.guard import Scope
 
 D = TypeVar("D", bound=Document)
@@ -28,15 +29,23 @@ def parsed(model: type[D], rows: Iterable[Mapping[str, Any]], misfits: Misfits |
     """The documents of stored rows; those that break their model's rules are left out: put to `misfits`, or logged."""
     documents: list[D] = []
     for row in rows:
+        if not isinstance(row["_id"], ObjectId):
+            # A text that looks like one would be read as if it were: a record that no change would ever reach.
+            _misfit(model, row, f"its _id is a {type(row['_id']).__name__}, no ObjectId", misfits)
+            continue
         try:
             documents.append(model.model_validate(row))
         except ValidationError as error:
             fields = ", ".join(sorted({".".join(map(str, each["loc"])) for each in error.errors(include_input=False)}))
-            if misfits is not None:
-                misfits.append((row, f"the stored document breaks its model's rules: {fields}."))
-            else:
-                _log.error("%s %s is in no record: %s does not fit.", model.get_collection_name(), row["_id"], fields)
+            _misfit(model, row, f"it breaks its model's rules: {fields}", misfits)
     return documents
+
+
+def _misfit(model: type[D], row: Mapping[str, Any], why: str, misfits: Misfits | None) -> None:
+    if misfits is not None:
+        misfits.append((row, f"the stored document does not fit: {why}."))
+    else:
+        _log.error("%s %s is in no record: %s.", model.get_collection_name(), row["_id"], why)
 
 
 async def by_id(model: type[D], ids: Collection[Any], misfits: Misfits | None = None) -> dict[Any, D]:
@@ -58,6 +67,24 @@ async def among(
         for part in in_batches(values, VALUES_AT_ONCE):
             rows += await model.get_pymongo_collection().find({**also, field: {"$in": part}}).to_list()
     return parsed(model, rows, misfits)
+
+
+async def related_ids(
+    model: type[Document], field: str, values: Collection[Any], shown: str = "_id", *, scope: Scope = Scope.ALL
+) -> set[PydanticObjectId]:
+    """The ids in the stored field `shown` of documents in whose stored field `field` one of the values is.
+
+    Read as they are stored: a document that breaks its model's rules must not keep others from being brought up to
+    date. What is no ObjectId there is passed over.
+    """
+    documents = model.get_pymongo_collection().in_scope(scope)
+    found: set[PydanticObjectId] = set()
+    with translated(model.get_collection_name()):
+        for part in in_batches(values, VALUES_AT_ONCE):
+            async for row in documents.find({field: {"$in": part}}, {shown: 1}):
+                if isinstance(each := row.get(shown), ObjectId):
+                    found.add(PydanticObjectId(each))
+    return found
 
 
 async def stored_values(model: type[Document], ids: Collection[Any], field: str) -> set[str]:

@@ -17,6 +17,8 @@ T = TypeVar("T")
 Id = PydanticObjectId
 Record = dict[str, JsonValue]
 
+_INT64_DIGITS = 19
+
 BATCH = 500
 """Documents looked at in one go."""
 
@@ -72,7 +74,7 @@ class SearchRecord:
         """
         broken: Misfits = []
         if self.find_by is None:
-            found: Sequence[Any] = list((await by_id(self.model, as_ids(object_ids), broken)).values())
+            found: Sequence[Any] = list((await by_id(self.model, keys_behind(object_ids), broken)).values())
         else:
             found = await self.find_by(list(object_ids), broken)
         if misfits is not None:
@@ -124,6 +126,14 @@ def instant(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment is not None else None
 
 
-def as_ids(object_ids: Collection[str]) -> list[Id]:
-    """The document ids among objectIDs that are document ids."""
-    return [Id(each) for each in object_ids if Id.is_valid(each)]
+def keys_behind(object_ids: Collection[str]) -> list[Any]:
+    """The ids that documents with these objectIDs may have. Those that are no ObjectId have no record, and say why."""
+    keys: list[Any] = []
+    for each in object_ids:
+        if Id.is_valid(each):
+            keys.append(Id(each))
+            continue
+        keys.append(each)
+        if each.isascii() and each.lstrip("-").isdigit() and len(each) < _INT64_DIGITS:
+            keys.append(int(each))
+    return keys

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from bson import ObjectId
+from bson import ObjectId, encode
 from pymongo.errors import ExecutionTimeout
 
 from docstore.documents import translated
@@ -20,22 +20,17 @@ _SAMPLE_LIMIT_MS = 5000
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Ids after `low` up to and with `high`; None is without end."""
+    """Ids from `low` on and below `high`, in the server's order of all types; None is without end."""
 
     low: Id | None = None
     high: Id | None = None
 
-    def filter(self, record: SearchRecord) -> dict[str, Any]:
-        """The documents of the range that may have a record."""
-        bounds = {name: bound for name, bound in (("$gt", self.low), ("$lte", self.high)) if bound is not None}
-        return {**record.selection, **({"_id": bounds} if bounds else {})}
 
-
-async def count(record: SearchRecord, within: Range | None = None) -> int:
+async def count(record: SearchRecord) -> int:
     """How many documents may have a record."""
     collection = record.model.get_pymongo_collection()
     with translated(record.model.get_collection_name()):
-        return int(await collection.count_documents((within or Range()).filter(record)))
+        return int(await collection.count_documents(dict(record.selection)))
 
 
 async def expected_documents(record: SearchRecord) -> int:
@@ -43,7 +38,7 @@ async def expected_documents(record: SearchRecord) -> int:
     collection = record.model.get_pymongo_collection()
     with translated(record.model.get_collection_name()):
         try:
-            return int(await collection.count_documents(Range().filter(record), maxTimeMS=_COUNT_LIMIT_MS))
+            return int(await collection.count_documents(dict(record.selection), maxTimeMS=_COUNT_LIMIT_MS))
         except ExecutionTimeout:
             return int(await collection.raw.estimated_document_count())
 
@@ -66,19 +61,32 @@ async def ranges(record: SearchRecord, parts: int) -> list[Range]:
 
 
 async def rows_of(
-    record: SearchRecord, within: Range, batch: int = BATCH
+    record: SearchRecord, within: Range, batch: int = BATCH, *, after: Any = None
 ) -> AsyncGenerator[list[dict[str, Any]], None]:
-    """The stored documents of a range by ascending id, in lists."""
+    """The stored documents of a range by ascending id, in lists; those after an id of it, where one is given."""
     collection = record.model.get_pymongo_collection()
+    low = within.low if after is None else after
     # By the index on ids: another plan would have to sort, in memory, all there is.
     with translated(record.model.get_collection_name()):
-        cursor = collection.find(within.filter(record)).sort({"_id": 1}).hint([("_id", 1)]).batch_size(batch)
+        cursor = collection.find(dict(record.selection)).sort({"_id": 1}).hint([("_id", 1)]).batch_size(batch)
+        # Bounds of the index, not a condition: that holds for ids of its value's type alone, and passes others over.
+        bounds: list[tuple[Any, Any]] = [(cursor.min, low), (cursor.max, within.high)]
+        for bound, value in bounds:
+            if value is not None:
+                bound([("_id", value)])
         async with cursor:
             part: list[dict[str, Any]] = []
             async for row in cursor:
+                if after is not None and _same(row["_id"], after):
+                    continue  # the bound itself
                 part.append(row)
                 if len(part) >= batch:
                     yield part
                     part = []
             if part:
                 yield part
+
+
+def _same(one: Any, other: Any) -> bool:
+    # By their bytes: Python takes True for 1.
+    return encode({"": one}) == encode({"": other})
