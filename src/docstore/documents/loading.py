@@ -11,10 +11,12 @@ from typing import Any, Final
 
 from bson import decode_all
 from bson.codec_options import CodecOptions
+from pydantic import ValidationError
 
 from docstore.documents.codec import Codec, codec_of
 from docstore.documents.driver_errors import translated
 from docstore.documents.guard.batches import Array, BatchCursor, documents_in
+from docstore.documents.problems import expect_readable, unreadable
 
 Load = Callable[[Mapping[str, Any]], Any]
 Stored = dict[str, Any]
@@ -35,6 +37,17 @@ class Loader:
 
     load: Load
     load_fresh: Load | None = None
+
+    def read(self, stored: Mapping[str, Any]) -> Any:
+        """The instance of one document.
+
+        Raises:
+            ValidationFailed: it does not fit its class; names it.
+        """
+        try:
+            return self.load(stored)
+        except ValidationError as error:
+            raise unreadable(error, stored) from error
 
 
 def loader_of(model: Any) -> Loader | None:
@@ -87,7 +100,11 @@ class Instances:
             self._waiting.reverse()
         if not self._waiting:
             raise StopAsyncIteration
-        return self._load(self._waiting.pop())
+        stored = self._waiting.pop()
+        try:
+            return self._load(stored)
+        except ValidationError as error:
+            raise unreadable(error, stored) from error
 
     async def to_list(self, length: int | None = None) -> list[Any]:
         """All of them, or the first `length`; the cursor is closed."""
@@ -96,7 +113,11 @@ class Instances:
         try:
             while len(loaded) != length and (stored := await self._few()):
                 wanted = stored if length is None else stored[: length - len(loaded)]
-                loaded += [load(each) for each in wanted]
+                try:
+                    loaded += [load(each) for each in wanted]
+                except ValidationError:
+                    expect_readable(load, wanted)
+                    raise
         finally:
             await self.close()
         return loaded
@@ -147,7 +168,10 @@ async def load_one(collection: Any, wanted: Mapping[str, Any], loader: Loader, *
     # As find_one() does it; each coroutine on the way to the driver is felt in a call about one document.
     with translated(collection.name):
         async for stored in reading.find(wanted, limit=-1, **options):
-            return load(stored)
+            try:
+                return load(stored)
+            except ValidationError as error:
+                raise unreadable(error, stored) from error
     return None
 
 

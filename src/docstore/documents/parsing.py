@@ -12,5 +12,5 @@ def parse_all(model: Any, stored: Iterable[Mapping[str, Any]], *, lazy: bool = F
     """An instance of `model`, or of its fitting subclass or member, for each stored document."""
     loader = None if lazy or not hasattr(model, "__pydantic_validator__") else loader_of(model)
     if loader is not None:
-        return [loader.load(document) for document in stored]
+        return [loader.read(document) for document in stored]
     return [parse_obj(model, document, lazy_parse=lazy) for document in stored]

@@ -100,7 +100,7 @@ class _ReadAggregation(AggregationQuery[ResultT]):
         if loader is None:
             return await super().__anext__()
         cursor: Any = self.cursor
-        return cast("ResultT", loader.load(await cursor.__anext__()))
+        return cast("ResultT", loader.read(await cursor.__anext__()))
 
     def _loader(self) -> Loader | None:
         model = self.projection_model
@@ -169,7 +169,7 @@ class _ReadOne(FindOne[ResultT]):
             return (yield from super().__await__())
         asked: Any = self._find_one  # untyped in Beanie
         stored = yield from asked().__await__()
-        return None if stored is None else cast("ResultT", loader.load(stored))
+        return None if stored is None else cast("ResultT", loader.read(stored))
 
 
 class AggregateDocuments(JudgedAggregation, _ReadAggregation[ResultT]):

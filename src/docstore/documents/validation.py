@@ -18,6 +18,7 @@ from docstore.documents.codec import BAIL, codec_of, judging_validator, unchange
 from docstore.documents.fields import utc_now
 from docstore.documents.hydration import lenient_schema
 from docstore.documents.lazy import parse_now
+from docstore.documents.problems import told_problems
 from docstore.documents.unstorable import unencodable_value
 from docstore.errors import RequiredViolation, ValidationFailed
 
@@ -147,15 +148,10 @@ def checked(document: "StoredDocument", values: Mapping[str, Any], *, lenient: b
         return _judge(model, lenient).validate_python(dict(values), by_alias=False, by_name=True)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False)
-        told = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc']) or model.__name__}: {each['msg']} "
-            f"({type(each.get('input')).__name__})"
-            for each in problems
-        )
         first = problems[0]
         kind = RequiredViolation if all(_is_absent(model, each) for each in problems) else ValidationFailed
         raise kind(
-            f"{model.__name__} is not valid. {told}.",
+            f"{model.__name__} is not valid. {told_problems(error, model.__name__)}.",
             collection=model.__name__,
             field=str(first["loc"][0]) if first["loc"] else None,
             value_type=type(first.get("input")).__name__,
