@@ -15,6 +15,7 @@ class Message:
     """One message of a topic.
 
     Attributes:
+        value: empty where the message has none (a tombstone).
         headers: as sent, names in lower case; CloudEvents attributes begin with ``ce_``.
         partition: where it was read, -1 when it was not.
         offset: where in the partition.
@@ -34,7 +35,7 @@ class Message:
             topic=record.topic,
             value=record.value or b"",
             key=record.key,
-            headers={name.lower(): value.decode("utf-8", "replace") for name, value in record.headers},
+            headers={_name(name): (value or b"").decode("utf-8", "replace") for name, value in record.headers},
             partition=record.partition,
             offset=record.offset,
         )
@@ -71,6 +72,11 @@ class Message:
                 f"a message of topic {self.topic} is no JSON object.", value_type=type(value).__name__
             )
         return value
+
+
+def _name(header: str) -> str:
+    # Any producer may send any name; one that no document can hold would keep its message out of the dead letters.
+    return header.lower().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from docstore.errors import ServerUnavailable, ServiceError, ValidationFailed
+from docstore.errors import AccessDenied, ServerUnavailable, ServiceError, ValidationFailed
 from docstore.outbox import OutboxEntry
 from docstore.store import Store
 from docstore.workers import DeadLetter, Message, run_consumer
@@ -52,6 +52,7 @@ class BatchRecorder(Recorder):
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "_backoff_s", lambda tries: 0.001)
+    monkeypatch.setattr(runner, "_COMMIT_EVERY_S", 0.05)
 
 
 @pytest.fixture
@@ -96,6 +97,64 @@ async def test_a_commit_that_nobody_answers_holds_up_neither_the_messages_nor_th
     consumer.put(b"2")
     await run(consumer, worker, lambda: len(worker.handled) == 2)
     assert worker.handled == [b"1", b"2"]
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [
+        (None, [("ce_id", b"1")]),
+        (b"{", [("trace", None)]),
+        (b"{", [("a\0b", b"1"), ("$c.d", b"\xff"), ("", b"")]),
+        (b"x" * 600_000, [("large", b"y" * 400_000)]),
+        (b"[" * 200_000, []),
+    ],
+)
+async def test_nothing_that_a_topic_can_hold_keeps_a_key_for_ever(
+    run: Any, store: Store, consumer: QueueConsumer, value: bytes | None, headers: Any
+) -> None:
+    class Reader(Recorder):
+        async def handle(self, message: Message) -> None:
+            message.json()
+            await super().handle(message)
+
+    consumer.put(b"", b"{}", key=b"k")
+    consumer.queues["p0"][0].value, consumer.queues["p0"][0].headers = value, headers
+    worker = Reader()
+    await run(consumer, worker, lambda: consumer.committed.get("p0") == 2)
+    assert worker.handled == [b"{}"]
+    assert await DeadLetter.find_all().count() == await OutboxEntry.find({"topic": "dead.recorder"}).count() == 1
+
+
+async def test_an_error_of_many_words_is_cut(run: Any, store: Store, consumer: QueueConsumer) -> None:
+    consumer.put(b"1")
+    await run(consumer, Recorder(lambda value: ValidationFailed("field " * 400_000)), lambda: consumer.committed)
+    letter = await DeadLetter.find_one()
+    assert letter is not None
+    assert len(letter.error) < 10_000
+
+
+async def test_a_cancellation_from_within_a_handler_is_a_failure_like_others(
+    run: Any, store: Store, consumer: QueueConsumer
+) -> None:
+    class Leaking(Recorder):
+        async def handle(self, message: Message) -> None:
+            if message.value == b"1":
+                raise asyncio.CancelledError  # of a task that it waited for
+            await super().handle(message)
+
+    consumer.put(b"1", b"2", key=b"k")
+    worker = Leaking()
+    await run(consumer, worker, lambda: consumer.committed.get("p0") == 2)
+    assert worker.handled == [b"2"]
+    assert await DeadLetter.find_all().count() == 1
+
+
+async def test_a_refused_login_makes_no_dead_letters(run: Any, store: Store, consumer: QueueConsumer) -> None:
+    worker = Recorder(lambda value: AccessDenied("who are you") if worker.tries < 2 * ATTEMPTS else None)
+    consumer.put(b"1")
+    await run(consumer, worker, lambda: consumer.committed)
+    assert worker.handled == [b"1"]
+    assert await DeadLetter.find_all().count() == 0
 
 
 async def test_a_server_that_is_away_is_waited_for(run: Any, consumer: QueueConsumer) -> None:

@@ -6,20 +6,22 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from itertools import count
 from typing import Final
 
 from pymongo.errors import ConnectionFailure, PyMongoError
 
-from docstore.errors import DocstoreError, OperationTimeout, ServerUnavailable, ValidationFailed
+from docstore.errors import AccessDenied, DocstoreError, OperationTimeout, ServerUnavailable, ValidationFailed
 from docstore.workers.dead_letters import keep_dead_letter
 from docstore.workers.messages import BatchWorker, Message, Worker
 
 ATTEMPTS: Final = 5
-"""How often a message is tried before it becomes a dead letter. Servers that are away do not count."""
+"""How often a message is tried before it becomes a dead letter. Servers that are away, or refuse the login, do not
+count."""
 
 _LONGEST_PAUSE_S: Final = 30.0
+_LONGEST_ERROR: Final = 2_000
 
 _log = logging.getLogger("docstore.workers")
 
@@ -27,8 +29,8 @@ _log = logging.getLogger("docstore.workers")
 class Attempts:
     """Tries messages on a worker.
 
-    A server that is away is waited for as long as it takes. Another failure is tried `ATTEMPTS` times, after which the
-    message is kept as a dead letter; one that can never be handled is kept at once.
+    A server that is away, or refuses the login, is waited for as long as it takes. Another failure is tried `ATTEMPTS`
+    times, after which the message is kept as a dead letter; one that can never be handled is kept at once.
 
     Args:
         worker: what handles messages.
@@ -50,7 +52,7 @@ class Attempts:
         if isinstance(self._worker, BatchWorker) and len(messages) > 1:
             try:
                 async with self._gate:
-                    await self._worker.handle_many(messages)
+                    await _uncancelled(self._worker.handle_many(messages))
             except Exception as error:
                 # One by one: what keeps a message from being handled must not keep the others.
                 _log.warning("%s failed on %d messages at once: %s", self._worker.group, len(messages), told(error))
@@ -69,7 +71,7 @@ class Attempts:
             for tries in count(1):
                 try:
                     async with self._gate:
-                        await self._worker.handle(message)
+                        await _uncancelled(self._worker.handle(message))
                 except Exception as error:
                     self._note(message, tries, error)
                     refusals += not _is_passing(error)
@@ -114,15 +116,30 @@ class Attempts:
         )
 
 
+async def _uncancelled(work: Awaitable[None]) -> None:
+    """Run a worker's call. A cancellation that leaks out of it, of something it waited for, is a failure like others.
+
+    Taken for this task's own, it would end the lane, and its message would be neither handled nor given up.
+    """
+    try:
+        await work
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise RuntimeError("the worker's call was cancelled from within") from error
+
+
 def told(error: Exception) -> str:
-    """An error in words. The messages of our own errors name no values; those of others might."""
-    return str(error) if isinstance(error, DocstoreError) else type(error).__name__
+    """An error in words, not too many. The messages of our own errors name no values; those of others might."""
+    return str(error)[:_LONGEST_ERROR] if isinstance(error, DocstoreError) else type(error).__name__
 
 
 def _is_passing(error: Exception) -> bool:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ServerUnavailable | OperationTimeout | ConnectionFailure):
+        # A login that is refused is no message's fault: each of them would become a dead letter within seconds.
+        if isinstance(cause, ServerUnavailable | OperationTimeout | AccessDenied | ConnectionFailure):
             return True
         if isinstance(cause, PyMongoError) and cause.has_error_label("TransientTransactionError"):
             return True

@@ -10,6 +10,7 @@ from typing import ClassVar, Final, Self
 from pydantic import Field, JsonValue
 
 from docstore.documents import DocumentId, Event, Index, NonEmpty, SystemDocument, UtcDateTime, index
+from docstore.outbox.writing import body_bytes
 from docstore.workers.messages import Message
 
 KEEP_SETTLED: Final = timedelta(days=30)
@@ -88,7 +89,7 @@ class DeadLettered(Event):
 
     @classmethod
     def of(cls, letter: DeadLetter) -> Self:
-        """The event of a dead letter. Its value is base64: nobody could read it."""
+        """The event of a dead letter. Key and value are base64: nobody could read them."""
         original: dict[str, JsonValue] = {
             "topic": letter.topic,
             "partition": letter.partition,
@@ -96,10 +97,13 @@ class DeadLettered(Event):
             "eventId": letter.event_id,
             "key": base64.b64encode(letter.key).decode() if letter.key is not None else None,
             "headers": dict(letter.headers),
+            "value": base64.b64encode(letter.value).decode(),
         }
-        value = base64.b64encode(letter.value).decode()
         # What fills a message by itself does not fit into another one; the row has it whole.
-        original["value"] = value if len(value) < _LONGEST_VALUE else None
+        for part in ("value", "headers", "key"):
+            if len(body_bytes(original)) < _LONGEST_ORIGINAL:
+                break
+            original[part] = None
         assert letter.id is not None
         return cls(aggregate_id=DocumentId(letter.id), consumer=letter.consumer, original=original, error=letter.error)
 
@@ -112,7 +116,7 @@ class DeadLettered(Event):
         return f"{self.original['topic']}/{self.original['partition']}"
 
 
-_LONGEST_VALUE = 900_000
+_LONGEST_ORIGINAL = 900_000
 
 
 def _id_of(consumer: str, message: Message) -> DocumentId:

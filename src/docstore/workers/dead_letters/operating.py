@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from docstore.clients.metrics import Metrics
 from docstore.documents import server_now, translated, utc_now
-from docstore.errors import DocstoreError, NotFound, OperationTimeout, ServerUnavailable
+from docstore.errors import AccessDenied, DocstoreError, NotFound, OperationTimeout, ServerUnavailable
 from docstore.workers.dead_letters.letters import DeadLetter, DeadLetterOutcome
 from docstore.workers.messages import Worker
 
@@ -115,7 +115,8 @@ async def retry_dead_letters(worker: Worker, letter_ids: Sequence[Any] | None = 
 
     Raises:
         NotFound: a named letter is not there, is settled, or is another group's.
-        ServerUnavailable, OperationTimeout: something that the worker needs is away; what was handled is written down.
+        ServerUnavailable, OperationTimeout, AccessDenied: something that the worker needs is away, or refuses the
+            login; what was handled is written down.
     """
     rows = DeadLetter.get_pymongo_collection()
     wanted = await _waiting(letter_ids, {"consumer": worker.group})
@@ -129,7 +130,7 @@ async def retry_dead_letters(worker: Worker, letter_ids: Sequence[Any] | None = 
             continue  # another operator was quicker
         try:
             await worker.handle(letter.message())
-        except (ServerUnavailable, OperationTimeout):
+        except (ServerUnavailable, OperationTimeout, AccessDenied):
             raise
         except Exception as error:
             # The messages of our own errors name no values; those of others might.
