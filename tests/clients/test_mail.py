@@ -12,7 +12,7 @@ import pytest_asyncio
 from aiosmtpd.controller import Controller
 
 from docstore.clients.mail import ConsoleMail, Mail, SmtpMail, make_mail_provider
-from docstore.errors import ServerUnavailable, ServiceError, SettingsError, ValidationFailed
+from docstore.errors import AccessDenied, ServerUnavailable, ServiceError, SettingsError, ValidationFailed
 from docstore.settings import Settings
 
 MAIL = Mail(
@@ -27,10 +27,15 @@ MAIL = Mail(
 
 
 class Mailbox:
-    """What aiosmtpd hands messages to; it refuses some addresses."""
+    """What aiosmtpd hands messages to; it refuses some addresses, and whatever `answers` say of a command."""
 
     def __init__(self) -> None:
         self.received: list[Any] = []
+        self.answers: dict[str, str] = {}
+
+    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
+        envelope.mail_from = address
+        return self.answers.get("MAIL", "250 OK")
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
         if address.startswith("nobody@"):
@@ -38,11 +43,11 @@ class Mailbox:
         if address.startswith("busy@"):
             return "451 Try again later"
         envelope.rcpt_tos.append(address)
-        return "250 OK"
+        return self.answers.get("RCPT", "250 OK")
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         self.received.append(envelope)
-        return "250 OK"
+        return self.answers.get("DATA", "250 OK")
 
 
 @pytest.fixture
@@ -51,7 +56,7 @@ def mailbox() -> Iterator[tuple[Mailbox, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=port, ready_timeout=10)
+    controller = Controller(box, hostname="127.0.0.1", port=port, ready_timeout=10, enable_SMTPUTF8=False)
     controller.start()
     yield box, port
     controller.stop()
@@ -85,6 +90,46 @@ async def test_refusals_are_told_apart_and_the_connection_survives_them(
         await smtp.send(Mail("busy@example.com", "n@example.com", "s", "h", "t", "r3"))
     await smtp.send(MAIL)
     assert len(mailbox[0].received) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "means"),
+    [
+        ("MAIL 550 unknown sender", AccessDenied),
+        ("MAIL 530 log in first", AccessDenied),
+        ("MAIL 451 later", ServerUnavailable),
+        ("RCPT 421 too many connections", ServerUnavailable),
+        ("RCPT 554 5.7.1 relay access denied", ServiceError),
+        ("RCPT 550 5.7.1 listed", ServiceError),
+        ("RCPT 550 5.1.1 no such user", ValidationFailed),
+        ("RCPT 552 5.2.2 mailbox full", ValidationFailed),
+        ("DATA 554 5.7.1 spam", ServiceError),
+        ("DATA 552 too large", ServiceError),
+        ("DATA 550 5.1.1 no such user", ValidationFailed),
+        ("DATA 451 later", ServiceError),
+    ],
+)
+async def test_only_what_is_said_of_the_address_is_held_against_it(
+    smtp: SmtpMail, mailbox: tuple[Mailbox, int], answer: str, means: type[Exception]
+) -> None:
+    command, _, said = answer.partition(" ")
+    mailbox[0].answers[command] = said
+    with pytest.raises(means) as caught:
+        await smtp.send(MAIL)
+    assert type(caught.value) is means
+    mailbox[0].answers.clear()
+    await smtp.send(MAIL)
+
+
+async def test_odd_letters_in_addresses_and_titles(smtp: SmtpMail, mailbox: tuple[Mailbox, int]) -> None:
+    await smtp.send(Mail("ada@exämple.com", "n@straße.de", "two\r\nBcc: eve@example.com", "h", "t", "r1"))
+    (envelope,) = mailbox[0].received
+    assert (envelope.mail_from, envelope.rcpt_tos) == ("n@xn--strae-oqa.de", ["ada@xn--exmple-cua.com"])
+    assert "Subject: two Bcc: eve@example.com" in envelope.content.decode()
+    with pytest.raises(ValidationFailed, match="beyond ASCII"):
+        await smtp.send(Mail("größe@example.com", "n@example.com", "s", "h", "t", "r2"))
+    with pytest.raises(AccessDenied, match="sender"):
+        await smtp.send(Mail("ada@example.com", "größe@example.com", "s", "h", "t", "r3"))
 
 
 async def test_a_server_that_is_away_is_named_without_its_password() -> None:

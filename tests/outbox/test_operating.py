@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
 
-from docstore.documents import Event, emit, utc_now
+from docstore.clients.metrics import NoMetrics
+from docstore.documents import Event, UtcDateTime, emit, utc_now
 from docstore.errors import EventTooLarge, NotFound, ServiceError, ValidationFailed
 from docstore.outbox import (
     MAX_EVENT_BYTES,
     EntryStatus,
     OutboxEntry,
     Relay,
+    outbox_metrics,
     outbox_status,
     replay_entries,
     retry_entries,
@@ -88,6 +90,40 @@ async def test_a_row_can_be_passed_over(store: Store, publisher: Any) -> None:
     kept = await OutboxEntry.get(first.id)
     assert kept is not None
     assert (kept.status, kept.last_error) == (EntryStatus.SKIPPED, "skipped: sent by hand")
+
+
+class Later(Said):
+    until: UtcDateTime | None = None
+
+    def not_before(self) -> datetime | None:
+        return self.until
+
+
+async def test_an_event_that_is_held_back_waits_and_is_not_overdue(store: Store, publisher: Any) -> None:
+    await emit(Later(aggregate_id="later", what=1, until=utc_now() + timedelta(hours=1)))
+    await say("now", 1)
+    assert (await Relay(publisher).run_once()).published == 1
+    status = await outbox_status()
+    assert (status.pending, status.retrying, status.oldest_pending_s) == ({"test.said": 1}, 1, 0.0)
+    await OutboxEntry.find({"key": "later"}).update({"$set": {"nextAttemptAt": utc_now()}})
+    assert (await outbox_status()).oldest_pending_s > 0
+    assert (await Relay(publisher).run_once()).published == 1
+
+
+async def test_metrics_tell_what_waits(store: Store, publisher: Any) -> None:
+    await say("a", "bad", 1)
+    await make_dead(publisher)
+    await say("b", 1)
+    asked: list[Any] = []
+
+    class Gauges(NoMetrics):
+        def gauge(self, name: str, value: float, **labels: str) -> None:
+            asked.append((name, value))
+
+    await outbox_metrics(Gauges())
+    assert dict(asked)["outbox_pending"] == 2
+    assert dict(asked)["outbox_dead"] == 1
+    assert dict(asked)["outbox_oldest_pending_seconds"] > 0
 
 
 async def test_names_that_are_none_are_told(store: Store, publisher: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 
 from docstore.clients.mail import Mail
-from docstore.errors import ServerUnavailable, ValidationFailed
+from docstore.documents import utc_now
+from docstore.errors import AccessDenied, ServerUnavailable, ServiceError, SettingsError, ValidationFailed
 from docstore.models import EmailRecipient, EmailSend, Member, Post
+from docstore.outbox import OutboxEntry
 from docstore.store import Store
-from docstore.workers import Message, NewsletterWorker, SenderWorker
+from docstore.workers import Message, NewsletterWorker, SenderWorker, sending
 
 Waiting = Callable[..., Awaitable[list[Message]]]
 
@@ -68,6 +71,118 @@ async def test_who_unsubscribed_meanwhile_gets_nothing(batches: list[Message]) -
     for message in batches:
         await SenderWorker(provider).handle(message)
     assert "m3@example.com" not in provider.addresses
+
+
+async def test_who_was_deleted_meanwhile_gets_nothing(batches: list[Message]) -> None:
+    gone = await Member.find_one(Member.email == "m4@example.com")
+    assert gone is not None
+    await gone.delete()
+    provider = RecordingMail()
+    for message in batches:
+        await SenderWorker(provider).handle(message)
+    assert provider.addresses == addresses(1, 2, 3, 6, 7, 8, 9)
+
+
+async def test_who_unsubscribes_while_a_batch_is_sent_gets_nothing(
+    batches: list[Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_SLICE", 1)
+    provider = RecordingMail()
+    send = provider.send
+
+    async def unsubscribing(mail: Mail) -> str:
+        await Member.find_all().update({"$set": {"unsubscribed": True}})
+        return await send(mail)
+
+    monkeypatch.setattr(provider, "send", unsubscribing)
+    await SenderWorker(provider).handle(batches[0])
+    assert len(provider.sent) == 1
+
+
+async def test_what_the_provider_takes_later_is_tried_later_and_holds_up_nobody(
+    batches: list[Message], waiting: Waiting
+) -> None:
+    provider = RecordingMail()
+    provider.fault = lambda mail: ServiceError("greylisted") if mail.to == "m2@example.com" else None
+    worker = SenderWorker(provider)
+    for message in (*batches, *batches):
+        await worker.handle(message)
+    assert provider.addresses == addresses(1, 3, 4, 6, 7, 8, 9)
+    row = await OutboxEntry.find_one({"topic": "newsletter.send", "payload.tries": 1})
+    assert row is not None
+    assert 50 < (row.next_attempt_at - utc_now()).total_seconds() < 70
+    assert row.key != row.aggregate_id
+    (later,) = await waiting("newsletter.send", **{"payload.tries": 1})
+    provider.fault = lambda mail: None
+    await worker.handle(later)
+    await worker.handle(later)
+    assert provider.addresses == addresses(1, 2, 3, 4, 6, 7, 8, 9)
+
+
+async def test_what_is_put_off_too_often_is_given_up(batches: list[Message], waiting: Waiting) -> None:
+    provider = RecordingMail()
+    provider.fault = lambda mail: ServiceError("later") if mail.to == "m2@example.com" else None
+    message = next(each for each in batches if b"m2@" in each.value)
+    for tries in range(1, len(sending.PUT_OFF_FOR) + 1):
+        await SenderWorker(provider).handle(message)
+        (message,) = await waiting("newsletter.send", **{"payload.tries": tries})
+    with pytest.raises(ValidationFailed, match="put 1 e-mails off"):
+        await SenderWorker(provider).handle(message)
+    assert await EmailRecipient.find({"bounced": True}).count() == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "raised", "asked"),
+    [
+        (ServerUnavailable("away"), ServerUnavailable, 3),
+        (AccessDenied("who are you"), AccessDenied, 1),
+        (ServiceError("slow down"), ServerUnavailable, 20),
+    ],
+)
+async def test_a_provider_that_takes_nothing_is_not_asked_for_everybody(
+    store: Store, newsletter: Post, waiting: Waiting, fault: Exception, raised: type[Exception], asked: int
+) -> None:
+    await Member.insert_many([Member(email=f"many{number}@example.com") for number in range(40)])
+    await NewsletterWorker().handle((await waiting("post.published"))[0])
+    (message,) = await waiting("newsletter.send")
+    tried: list[str] = []
+
+    def refuse(mail: Mail) -> Exception:
+        tried.append(mail.to)
+        return fault
+
+    with pytest.raises(raised):
+        await SenderWorker(RecordingMail(fault=refuse)).handle(message)
+    assert len(tried) == asked
+
+
+async def test_what_is_on_its_way_when_a_worker_is_told_to_end_is_written_down(batches: list[Message]) -> None:
+    provider, taken, answer = RecordingMail(), asyncio.Event(), asyncio.Event()
+    send = provider.send
+
+    async def slowly(mail: Mail) -> str:
+        told = await send(mail)
+        taken.set()
+        await answer.wait()
+        return told
+
+    provider.send = slowly  # type: ignore[method-assign]  # a provider that answers late
+    handling = asyncio.create_task(SenderWorker(provider).handle(batches[0]))
+    await taken.wait()
+    handling.cancel()
+    await asyncio.sleep(0)
+    answer.set()
+    with pytest.raises(asyncio.CancelledError):
+        await handling
+    await SenderWorker(provider).handle(batches[0])
+    assert len(provider.addresses) == len(set(provider.addresses)) == 3
+
+
+def test_settings_that_would_fail_for_everybody_are_refused_at_once() -> None:
+    with pytest.raises(SettingsError, match="unsubscribing"):
+        SenderWorker(RecordingMail(), unsubscribe_url="https://example.com/{who}")
+    with pytest.raises(SettingsError, match="no e-mail address"):
+        NewsletterWorker(from_email="Ada, Inc. <news@example.com>")
 
 
 async def test_a_provider_that_is_away_loses_nobody_and_doubles_nobody(batches: list[Message]) -> None:

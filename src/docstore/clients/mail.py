@@ -9,19 +9,18 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from email.utils import format_datetime, make_msgid
+from email.utils import format_datetime, make_msgid, parseaddr
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TextIO
 from urllib.parse import unquote, urlsplit
 
 from docstore.clients._shared import resolve
+from docstore.clients._smtp_refusals import beyond_ascii, login_refused, refusal_of
 from docstore.errors import (
     MissingExtra,
     OperationTimeout,
     ServerUnavailable,
-    ServiceError,
     SettingsError,
-    ValidationFailed,
 )
 from docstore.settings import Settings
 
@@ -56,8 +55,10 @@ class MailProvider(Protocol):
         """Hand an e-mail over; the provider's id of it.
 
         Raises:
-            ValidationFailed: the provider will never take it, such as for an address that does not exist.
-            ServerUnavailable, OperationTimeout, ServiceError: not now; after a timeout it may be on its way.
+            ValidationFailed: the provider will never take it because of the address, such as one that does not exist.
+            ServerUnavailable, OperationTimeout, AccessDenied: it takes nothing now, whoever it is to; after a timeout
+                the e-mail may be on its way.
+            ServiceError: it does not take this e-mail now; another may pass.
         """
         ...
 
@@ -138,17 +139,19 @@ class SmtpMail:
             forgetting.push_async_callback(self.close)
             try:
                 client = await self._connected()
-                await client.send_message(message, sender=mail.sender, recipients=[mail.to])
+                await client.send_message(
+                    message, sender=_ascii_domain(mail.sender), recipients=[_ascii_domain(mail.to)]
+                )
             except (smtp.SMTPRecipientsRefused, smtp.SMTPSenderRefused, smtp.SMTPDataError) as error:
-                code = _code(error)
-                if 500 <= code < 600:
+                refusal = refusal_of(self._where, error)
+                if not isinstance(refusal, ServerUnavailable):
                     forgetting.pop_all()
-                    raise ValidationFailed(
-                        f"{self._where} refused an e-mail for good (code {code}).", field="to"
-                    ) from error
-                raise ServiceError(f"{self._where} does not take the e-mail now (code {code}).") from error
+                raise refusal from error
+            except smtp.SMTPNotSupported as error:
+                forgetting.pop_all()
+                raise beyond_ascii(self._where, mail.to) from error
             except smtp.SMTPAuthenticationError as error:
-                raise ServiceError(f"{self._where} refused the login.", hint="Check user and password.") from error
+                raise login_refused(self._where, error.code) from error
             except (smtp.SMTPTimeoutError, TimeoutError) as error:
                 raise OperationTimeout(
                     f"{self._where} did not answer within {SMTP_SECONDS:g} s; the e-mail may be on its way."
@@ -186,9 +189,11 @@ def _library() -> Any:
 
 def _message(mail: Mail) -> EmailMessage:
     message = EmailMessage()
-    message["To"], message["From"], message["Subject"] = mail.to, mail.sender, mail.subject
+    # A line break in a title would be refused, as one that ends a header.
+    message["To"], message["From"] = _ascii_domain(mail.to), mail.sender
+    message["Subject"] = " ".join(mail.subject.split())
     message["Date"] = format_datetime(datetime.now(UTC))
-    domain = mail.sender.rpartition("@")[2].strip("> ") or "localhost"
+    domain = _ascii_domain(mail.sender).rpartition("@")[2] or "localhost"
     message["Message-ID"] = f"<{mail.key}@{domain}>" if mail.key.isascii() else make_msgid(domain=domain)
     for name, value in mail.headers.items():
         message[name] = value
@@ -197,6 +202,15 @@ def _message(mail: Mail) -> EmailMessage:
     return message
 
 
-def _code(error: Any) -> int:
-    refused = getattr(error, "recipients", None)
-    return int(refused[0].code if refused else error.code)
+def _ascii_domain(address: str) -> str:
+    """The address alone, its domain as every mail server knows it."""
+    from email_validator import EmailNotValidError, validate_email
+
+    alone = parseaddr(address)[1] or address
+    if alone.rpartition("@")[2].isascii():
+        return alone
+    try:
+        parts = validate_email(alone, check_deliverability=False)
+    except EmailNotValidError:  # the server will say so
+        return alone
+    return f"{parts.local_part}@{parts.ascii_domain}"

@@ -4,6 +4,7 @@ Owns the Event base class and the seam through which a store listens. Where even
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -35,6 +36,13 @@ class Event(BaseModel):
     def key(self) -> str:
         """The partition key, under which events keep their order: the aggregate's id unless a contract differs."""
         return str(self.aggregate_id)
+
+    def not_before(self) -> datetime | None:
+        """When it is published at the earliest, on the database's clock; at once when None.
+
+        One that is held back needs a key of its own: whatever waits under its key waits with it.
+        """
+        return None
 
     def body(self) -> dict[str, JsonValue]:
         """The published JSON, camelCase; override it where other services dictate the shape."""

@@ -21,6 +21,9 @@ from docstore.outbox.waking import Waker
 BATCH = 500
 """Rows looked at in one go."""
 
+# Longer, and it would outlast the outage, and its leases.
+_LONGEST_BREAK_S = 10.0
+
 _log = logging.getLogger("docstore.outbox")
 
 
@@ -83,7 +86,7 @@ class Relay:
                     except Exception:
                         failures += 1
                         _log.exception("The outbox relay failed %d times in a row; it goes on.", failures)
-                        await waker.wait(backoff_s(failures), woken=False)
+                        await waker.wait(min(backoff_s(failures), _LONGEST_BREAK_S), woken=False)
                         continue
                     failures = 0
                     # With all sent and a stream open, what comes next is heard of.

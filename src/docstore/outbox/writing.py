@@ -20,7 +20,7 @@ MAX_EVENT_BYTES: Final = 1_000_000
 """The largest body of an event: what Kafka takes by default, less its headers."""
 
 AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
-"""When a row that never failed is due: not by the writer's clock, which may be ahead."""
+"""When a row that never failed, and is not held back, is due: not by the writer's clock, which may be ahead."""
 
 
 class Outbox:
@@ -74,7 +74,7 @@ def _row(event: Event) -> dict[str, Any]:
         "seq": 0,
         "status": EntryStatus.PENDING.value,
         "attempts": 0,
-        "next_attempt_at": AT_ONCE,
+        "next_attempt_at": event.not_before() or AT_ONCE,
         "last_error": None,
         "published_at": None,
         "fence": 0,

@@ -8,14 +8,16 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from email.utils import parseaddr
 from functools import partial
 from typing import Any, ClassVar, Final
 
 from pydantic import JsonValue, ValidationError
 
-from docstore.documents import DocumentId, Event, PydanticObjectId, emit, run_in_transaction, utc_now
+from docstore.documents import DocumentId, Event, PydanticObjectId, UtcDateTime, emit, run_in_transaction, utc_now
 from docstore.documents.filters import In
-from docstore.errors import UniqueViolation
+from docstore.errors import SettingsError, UniqueViolation
 from docstore.models import EmailRecipient, EmailSend, Member, Post, PostPublished, PostStatus
 from docstore.outbox import handle_once, was_handled
 from docstore.workers.audiences import recipients_of
@@ -33,7 +35,10 @@ _log = logging.getLogger("docstore.workers")
 
 
 class NewsletterBatch(Event):
-    """Deliveries that are to be sent now, some of one newsletter's. The aggregate is the EmailSend."""
+    """Deliveries that are to be sent, some of one newsletter's. The aggregate is the EmailSend.
+
+    `tries` counts how often the provider put them off, `due` is until when it did so last.
+    """
 
     name: ClassVar[str] = "newsletter.send"
     collection: ClassVar[str] = "EmailSend"
@@ -42,6 +47,16 @@ class NewsletterBatch(Event):
     subject: str
     from_email: str
     recipients: tuple[dict[str, JsonValue], ...]
+    tries: int = 0
+    due: UtcDateTime | None = None
+
+    def key(self) -> str:
+        """The send's id; of what was put off a key of its own, so that nothing waits with it."""
+        return f"{self.aggregate_id}/{self.tries}/{self.recipients[0]['recipientId']}" if self.tries else super().key()
+
+    def not_before(self) -> datetime | None:
+        """When the provider may take it."""
+        return self.due
 
 
 class NewsletterWorker:
@@ -53,12 +68,21 @@ class NewsletterWorker:
     Args:
         from_email: the sender's address, as recorded and as handed to the sender.
         batch: deliveries in one transaction and one message.
+
+    Raises:
+        SettingsError: `from_email` is no e-mail address.
     """
 
     group: ClassVar[str] = "docstore-newsletter"
     topics: ClassVar[tuple[str, ...]] = (PostPublished.name,)
 
     def __init__(self, *, from_email: str = DEFAULT_SENDER, batch: int = BATCH) -> None:
+        if "@" not in parseaddr(from_email)[1]:
+            raise SettingsError(
+                "the sender of newsletters is no e-mail address.",
+                hint='Examples: news@example.com, "Ada, Inc." <news@example.com>; a comma needs the quotes.',
+                field="NEWSLETTER_FROM",
+            )
         self._from_email = from_email
         self._batch = batch
 
