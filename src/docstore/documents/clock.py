@@ -15,7 +15,7 @@ async def server_now(model: "type[StoredDocument]") -> datetime:
     Raises:
         ServerUnavailable: the database does not answer.
     """
-    with translated(model.get_collection_name()):
+    with translated(model.get_collection_name(), reads=True):
         told = (await model.get_pymongo_collection().database.command("hello"))["localTime"]
     now: datetime = told if told.tzinfo else told.replace(tzinfo=UTC)
     return now

@@ -60,6 +60,7 @@ class translated:  # noqa: N801 - reads as a word of the language: with translat
     Args:
         collection: what the block is about, as messages name it.
         sent: what it writes, or what makes it; a value in it that BSON cannot hold is then told by its field.
+        reads: it only reads, so an answer that did not come in time leaves nothing in doubt.
 
     Raises:
         UniqueViolation, ValidationFailed, RequiredViolation: what was to be written breaks a rule of the database.
@@ -67,18 +68,19 @@ class translated:  # noqa: N801 - reads as a word of the language: with translat
         OperationTimeout, ServerUnavailable, AccessDenied, StaleDocument, NotFound: as the names say.
     """
 
-    __slots__ = ("_collection", "_sent")
+    __slots__ = ("_collection", "_reads", "_sent")
 
-    def __init__(self, collection: str, sent: Any = None) -> None:
+    def __init__(self, collection: str, sent: Any = None, *, reads: bool = False) -> None:
         self._collection = collection
         self._sent = sent
+        self._reads = reads
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         if error is None or isinstance(error, DocstoreError):
             return
-        told = told_of(error, self._collection)
+        told = told_of(error, self._collection, reads=self._reads)
         if told is None and isinstance(error, ENCODING_ERRORS):
             told = unstorable_value(self._collection, self._sent() if callable(self._sent) else self._sent)
         note_refusal(error, told or error)
@@ -86,7 +88,7 @@ class translated:  # noqa: N801 - reads as a word of the language: with translat
             raise told from error
 
 
-def told_of(error: BaseException, collection: str) -> DocstoreError | None:
+def told_of(error: BaseException, collection: str, *, reads: bool = False) -> DocstoreError | None:
     """The driver's or Beanie's error in docstore's words; None for what has none."""
     if isinstance(error, RevisionIdWasChanged):
         return StaleRevision(
@@ -98,7 +100,7 @@ def told_of(error: BaseException, collection: str) -> DocstoreError | None:
         return MissingDocument(f"no living {collection} matches.", collection=collection)
     if isinstance(error, DocumentTooLarge):
         return _too_large(error, collection)
-    return _told_of_driver(error, collection) if isinstance(error, PyMongoError) else None
+    return _told_of_driver(error, collection, reads=reads) if isinstance(error, PyMongoError) else None
 
 
 def duplicate_fields(error: BaseException | None) -> tuple[str, ...]:
@@ -117,11 +119,13 @@ def _duplicate_in_bulk(error: PyMongoError) -> Any:
     return next((each for each in writes if each.get("code") in DUPLICATE_KEY), {})
 
 
-def _told_of_driver(error: PyMongoError, collection: str) -> DocstoreError | None:
+def _told_of_driver(error: PyMongoError, collection: str, *, reads: bool) -> DocstoreError | None:
     code = server_code(error)
     if isinstance(error, DuplicateKeyError) or code in DUPLICATE_KEY or _duplicate_in_bulk(error):
         return _taken(error, collection)
     tell = next((tell for applies, tell in _TELLERS if applies(error, code)), None)
+    if tell is _late and reads:
+        tell = _late_to_read
     return tell(error, collection) if tell else None
 
 
@@ -168,7 +172,19 @@ def _too_large(error: BaseException, collection: str) -> DocstoreError:
 
 
 def _late(error: PyMongoError, collection: str) -> DocstoreError:
-    return LateAnswer(f"{collection}: no answer in time; a write may or may not have happened.", collection=collection)
+    return LateAnswer(
+        f"{collection}: no answer in time; the write may or may not have happened.",
+        hint="Look whether it happened before you repeat it.",
+        collection=collection,
+    )
+
+
+def _late_to_read(error: PyMongoError, collection: str) -> DocstoreError:
+    return LateAnswer(
+        f"{collection}: no answer in time; nothing was read.",
+        hint="Ask again, or for less; `docstore advise` tells which queries lack an index.",
+        collection=collection,
+    )
 
 
 def _lost(error: PyMongoError, collection: str) -> DocstoreError:

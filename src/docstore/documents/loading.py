@@ -166,7 +166,7 @@ async def load_one(collection: Any, wanted: Mapping[str, Any], loader: Loader, *
     if load is None or reading is collection:
         load = loader.load
     # As find_one() does it; each coroutine on the way to the driver is felt in a call about one document.
-    with translated(collection.name):
+    with translated(collection.name, reads=True):
         async for stored in reading.find(wanted, limit=-1, **options):
             try:
                 return load(stored)

@@ -153,7 +153,7 @@ class _ReadMany(FindMany[ResultT]):
         by_beanie = Loader(partial(parse_obj, self.projection_model, lazy_parse=self.lazy_parse))
         documents = Instances(cursor.batch_size(batch), loader or by_beanie)
         try:
-            with translated(self.document_model.get_collection_name()):
+            with translated(self.document_model.get_collection_name(), reads=True):
                 async for document in documents:
                     yield document
         finally:

@@ -164,7 +164,7 @@ def _refuse_changed_since(document: "Document", diff: list[Stored], present: Sto
 
 async def _present(document: "StoredDocument") -> Stored:
     everything = type(document).get_pymongo_collection().in_scope(Scope.ALL)
-    with translated(everything.name):
+    with translated(everything.name, reads=True):
         stored = await everything.find_one({"_id": stored_id(document)})
     if stored is None:
         raise await why_missing(document, None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from beanie.odm.queries.delete import DeleteMany, DeleteOne
 from pydantic import BaseModel
@@ -12,6 +12,9 @@ from docstore.documents.filters.compiling import CompiledFilter, compile_filter,
 from docstore.documents.filters.trusted import TrustedName
 from docstore.documents.filters.updates import compile_update, rename_fields
 from docstore.errors import PageError
+
+
+_WRITING: Final = frozenset({"$out", "$merge"})
 
 
 def is_strict(document_model: Any) -> bool:
@@ -28,9 +31,12 @@ def model_of(document_model: Any) -> type[BaseModel]:
 class _Told:
     document_model: Any
 
+    def _reads(self) -> bool:
+        return False
+
     @contextmanager
     def _told(self) -> Iterator[None]:
-        with translated(self.document_model.get_collection_name()):
+        with translated(self.document_model.get_collection_name(), reads=self._reads()):
             yield
 
 
@@ -88,12 +94,19 @@ class _ToldReading(_Told):
 class JudgedAggregation(_ToldReading):
     """Mixed into Beanie's aggregations."""
 
+    def _reads(self) -> bool:
+        pipeline: Any = getattr(self, "aggregation_pipeline", ())
+        return not any(isinstance(stage, Mapping) and stage.keys() & _WRITING for stage in pipeline)
+
 
 class JudgedQuery(_Told):
     """Mixed into Beanie's find queries: filters are judged where they are given.
 
     What is kept are compiled filters alone, so a query's clones and chained calls judge nothing twice.
     """
+
+    def _reads(self) -> bool:
+        return True
 
     if not TYPE_CHECKING:  # as above
 

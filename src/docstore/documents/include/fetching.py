@@ -28,7 +28,7 @@ async def fetch_forward(relation: Resolved, documents: Sequence[Any], session: S
     in_order = {"sort": relation.order} if relation.choice.sort else {}
     for batch in _batches((key for value in references for key in _keys(value)), whole=bool(in_order)):
         filter = _all_of({"_id": {"$in": batch}}, *_conditions(relation))
-        with translated(collection.name):
+        with translated(collection.name, reads=True):
             found += await collection.find(filter, session=session, **in_order).to_list()
     related = dict(zip((stored["_id"] for stored in found), parse_all(relation.target, found), strict=True))
     ranks = {key: number for number, key in enumerate(related)} if in_order else {}
@@ -60,7 +60,7 @@ async def _referring(relation: Resolved, keys: list[Any], session: Session) -> l
     collection = relation.target.get_pymongo_collection()
     field = relation.target.stored_name(relation.by)
     filter = _all_of({field: {"$in": keys}}, *_conditions(relation))
-    with translated(collection.name):
+    with translated(collection.name, reads=True):
         found = await collection.find(filter, sort=relation.order, session=session).to_list()
     return [(key, stored) for stored in found for key in _keys(stored.get(field))]
 
@@ -122,7 +122,7 @@ def _matches(relation: Resolved) -> list[Mapping[str, Any]]:
 
 
 async def _run(collection: Any, pipeline: Sequence[Mapping[str, Any]], session: Session) -> list[Stored]:
-    with translated(collection.name):
+    with translated(collection.name, reads=True):
         cursor = await collection.aggregate(pipeline, session=session)
         rows: list[Stored] = await cursor.to_list()
     return rows

@@ -117,7 +117,7 @@ async def _find(
         session=query.session,
         **query.pymongo_kwargs,
     )
-    with translated(collection.name):
+    with translated(collection.name, reads=True):
         found: list[dict[str, Any]] = await cursor.to_list()
     return found
 
