@@ -164,6 +164,21 @@ async def test_what_cannot_be_sent_is_refused_at_once(store: Store, what: Any) -
     assert await OutboxEntry.find().count() == 0
 
 
+@pytest.mark.parametrize(
+    ("topic", "key"), [("two words", "k"), ("größe", "k"), ("..", "k"), ("x" * 250, "k"), ("t", "\ud800")]
+)
+async def test_what_no_broker_could_take_is_refused_at_once(store: Store, topic: str, key: str) -> None:
+    class Astray(Said):
+        def topic_name(self) -> str:
+            return topic
+
+        def key(self) -> str:
+            return key
+
+    with pytest.raises(ValidationFailed):
+        await emit(Astray(aggregate_id="a", what=1))
+
+
 async def test_what_is_too_large_is_refused_at_once(store: Store) -> None:
     with pytest.raises(EventTooLarge, match="1,000,0"):
         await say("a", "x" * MAX_EVENT_BYTES)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from docstore.clients._kafka_known_topics import KnownTopics
 from docstore.clients._kafka_options import unreachable
 from docstore.clients._shared import resolve
 from docstore.clients.kafka import MAX_MESSAGE_BYTES, get_kafka_producer, ping_kafka, replace_kafka_producer
@@ -21,7 +22,8 @@ class KafkaPublisher:
     """`Publisher` and `Probe` on Kafka, over the shared producer.
 
     Every wait has an end: ``kafka_request_timeout_s`` for a message, besides the first connecting. A producer
-    whose delivery failed or timed out is replaced.
+    whose delivery failed or timed out is replaced. A topic that is missing, and that the brokers do not create, holds
+    up none of the others.
 
     Args:
         settings: which brokers; those of the environment when None.
@@ -31,6 +33,7 @@ class KafkaPublisher:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = resolve(settings)
+        self._topics = KnownTopics(self._settings)
 
     async def ping(self) -> Ping:
         """See `ping_kafka`."""
@@ -47,8 +50,8 @@ class KafkaPublisher:
         """See `Publisher.publish`. A message larger than 1 MiB is refused before it is sent.
 
         Raises:
-            OperationTimeout: handed over, but not acknowledged in time: it may still arrive.
-            ServerUnavailable: no broker, or no leader of the topic, answers; nothing was handed over.
+            OperationTimeout: handed over, but not acknowledged in time: it may still arrive; or the topic is missing.
+            ServerUnavailable: no broker answers; nothing was handed over.
             ServiceError: the message is too large, or the brokers refuse it; AccessDenied: they refuse the login.
         """
         [error] = await self.publish_many([OutgoingMessage(topic, key, value, tuple(headers))])
@@ -58,8 +61,11 @@ class KafkaPublisher:
     async def publish_many(self, messages: Sequence[OutgoingMessage]) -> list[Exception | None]:
         """See `Publisher.publish_many`; one limit for all of them."""
         producer = await get_kafka_producer(self._settings)
+        unsendable = await self._topics.unsendable(producer, (message.topic for message in messages))
         deadline = asyncio.get_running_loop().time() + self._settings.kafka_request_timeout_s
-        deliveries = [await self._hand_over(producer, message, deadline) for message in messages]
+        deliveries = [
+            unsendable.get(message.topic) or await self._hand_over(producer, message, deadline) for message in messages
+        ]
         waited = {each for each in deliveries if isinstance(each, asyncio.Future)}
         if waited:
             # Not wait_for: cancelling a future would not take its message back, only hide what became of it.
@@ -78,7 +84,7 @@ class KafkaPublisher:
 
         try:
             async with asyncio.timeout_at(deadline):
-                # Waits for the topic's metadata and room in the buffer; the answer is a future.
+                # Waits for room in the buffer; the answer is a future.
                 delivery: asyncio.Future[object] = await producer.send(
                     self._settings.topic_prefix + message.topic,
                     value=message.value,
@@ -89,6 +95,8 @@ class KafkaPublisher:
             return _caused(unreachable(self._settings, error), error)
         except KafkaError as error:
             return _caused(_refused(message.topic, error), error)
+        except Exception as error:  # of one message, which must not keep the others
+            return error
         # Marks an error as seen, should nobody wait for it any more.
         delivery.add_done_callback(lambda late: late.cancelled() or late.exception())
         return delivery

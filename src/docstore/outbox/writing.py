@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -19,6 +20,8 @@ from docstore.outbox.sequences import sequence_numbers
 MAX_EVENT_BYTES: Final = 1_000_000
 """The largest body of an event: what Kafka takes by default, less its headers."""
 
+_TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
 AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """When a row that never failed, and is not held back, is due: not by the writer's clock, which may be ahead."""
 
@@ -31,7 +34,7 @@ class Outbox:
 
         Raises:
             EventTooLarge: the body of one is larger than `MAX_EVENT_BYTES`.
-            ValidationFailed: the body of one cannot be written as JSON, or not be stored.
+            ValidationFailed: the body of one cannot be written as JSON, or not be stored; or no broker takes its topic.
         """
         rows = [_row(event) for event in events]
         with translated(OutboxEntry.get_collection_name()):
@@ -60,6 +63,7 @@ def body_bytes(payload: Any) -> bytes:
 def _row(event: Event) -> dict[str, Any]:
     payload = _checked_body(event)
     now, topic, key = utc_now(), event.topic_name(), event.key()
+    _check_address(event, topic, key)
     row = {
         "event_id": str(uuid4()),
         "name": event.name,
@@ -99,6 +103,19 @@ def _checked_body(event: Event) -> dict[str, Any]:
             hint="Send an id, and let consumers read the document.",
         )
     return dict(payload)
+
+
+def _check_address(event: Event, topic: str, key: str) -> None:
+    if not _TOPIC.fullmatch(topic) or topic in (".", ".."):
+        raise ValidationFailed(
+            f"event {event.name} has a topic that no broker takes.",
+            hint="Up to 249 letters of ASCII, digits, dots, underscores and hyphens.",
+            field="topic",
+        )
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise ValidationFailed(f"event {event.name} has a key that is no valid Unicode.", field="key") from None
 
 
 def _headers() -> dict[str, str]:

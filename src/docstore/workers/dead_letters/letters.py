@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
@@ -108,8 +109,8 @@ class DeadLettered(Event):
         return cls(aggregate_id=DocumentId(letter.id), consumer=letter.consumer, original=original, error=letter.error)
 
     def topic_name(self) -> str:
-        """``dead.<consumer>``."""
-        return f"dead.{self.consumer}"
+        """``dead.<consumer>``; what no topic's name may hold is a hyphen in it."""
+        return "dead." + re.sub(r"[^A-Za-z0-9._-]", "-", self.consumer)[:200]
 
     def key(self) -> str:
         """The original topic and partition."""
