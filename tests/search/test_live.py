@@ -15,7 +15,7 @@ from docstore.clients import SearchIndex
 from docstore.clients.algolia import close_search_clients, get_write_client
 from docstore.embedded.algolia import Limits, LocalAlgolia
 from docstore.errors import ServerUnavailable
-from docstore.models import Account, Category, CategoryMapping, Platform, Post, Tag
+from docstore.models import Account, Category, CategoryMapping, Platform, Post, Tag, TagOnPost
 from docstore.search import (
     ACCOUNTS,
     POSTS,
@@ -83,6 +83,50 @@ async def test_one_that_breaks_its_model_keeps_no_change_of_what_it_refers_to_fr
     report = await apply_changes(index, changes)
     assert (report.saved["posts"], report.saved["accounts"]) == (1, 1)
     assert await index.get_object("categories", str(category.id)) is not None
+
+
+async def changes_since(begun: datetime) -> list[tuple[str, str]]:
+    return [(each.collection, each.document_id) async for each in OutboxChanges().since(begun)]
+
+
+@pytest.mark.parametrize("way", ["purge", "with the tag", "of many", "sooner than it is followed"])
+async def test_a_link_that_is_gone_for_good_leaves_the_records_of_what_it_linked(
+    store: Store, post: Post, index: SearchIndex, way: str
+) -> None:
+    tag = await Tag.find_one({"slug": "a"})
+    assert tag is not None
+    link = await TagOnPost.find_one({"tagId": tag.id})
+    assert link is not None
+    account = await Account(platform=Platform.YOUTUBE, account_id="UC1").insert()
+    category = await Category(name="Tech", slug="tech").insert()
+    mapping = await CategoryMapping(account_id=account.id, category_id=category.id).insert()
+    await apply_changes(index, [("Post", post.id), ("Account", account.id)])
+    begun = await OutboxChanges().now() + timedelta(seconds=1)
+    while await OutboxChanges().now() < begun:  # ids tell seconds apart, and no less
+        await asyncio.sleep(0.05)
+
+    await mapping.purge(reason="test")
+    match way:
+        case "purge":
+            await link.purge(reason="test")
+        case "with the tag":
+            await tag.delete()
+            await Tag.deleted.purge(reason="test")
+        case "of many":
+            await TagOnPost.find({"tagId": tag.id}).purge(reason="test")
+        case _:
+            await link.delete()
+            await TagOnPost.deleted.purge(reason="test")
+
+    await apply_changes(index, await changes_since(begun))
+    assert (await index.get_object("posts", str(post.id)) or {})["tags"] == ["b"]
+    assert (await index.get_object("accounts", "UC1") or {})["categories"] == []
+
+
+async def test_a_link_that_links_nothing_can_be_removed(store: Store) -> None:
+    links = store.database["TagOnPost"]
+    await links.insert_many([{"postId": 7, "tagId": 1}, {"postId": None, "tagId": 2}, {"tagId": 3}, {"postId": [1]}])
+    assert await TagOnPost.find_all().purge(reason="test") == 4
 
 
 async def test_who_looked_earlier_and_writes_later_writes_what_is_true(post: Post, index: SearchIndex) -> None:

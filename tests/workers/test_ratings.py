@@ -73,13 +73,48 @@ async def test_the_cache_entry_goes(account: Account, user: User, key_value: Key
     assert not await key_value.exists(key)
 
 
+async def test_who_read_the_account_before_stores_no_old_rating_after(
+    store: Store, account: Account, user: User, key_value: KeyValue, waiting: Fixture
+) -> None:
+    await review(account, user, 5)
+    (message,) = await waiting("new-review-calculate")
+    accounts = await store.cache("accounts")
+
+    async def read() -> float | None:
+        found = await Account.get(account.id)
+        assert found is not None
+        await RatingsWorker(key_value).handle(message)
+        return found.rating
+
+    key = f"youtube-{account.account_id}"
+    assert await accounts.get_or_set(key, read) is None, "what was read before the commit"
+    assert not await accounts.exists(key)
+
+
+async def test_a_review_that_is_purged_while_living_moves_the_rating(
+    account: Account, user: User, key_value: KeyValue, waiting: Fixture
+) -> None:
+    await review(account, user, 5)
+    bad = await review(account, user, 1)
+    trashed = await review(account, user, 3)
+    await trashed.delete()
+    before = len(await waiting("new-review-calculate"))
+    await trashed.purge(reason="test")
+    assert len(await waiting("new-review-calculate")) == before, "it counted for nothing already"
+    await bad.purge(reason="test")
+    *_, last = await waiting("new-review-calculate")
+    assert last.json() == {"accountId": account.account_id, "platform": "YOUTUBE", "rating": 1}
+    await RatingsWorker(key_value).handle(last)
+    assert await rated(account) == (5.0, 1)
+
+
 async def test_a_repeat_tells_nobody_but_still_drops_the_cache_entry(
     account: Account, user: User, key_value: KeyValue, waiting: Fixture
 ) -> None:
     class Away:
         """A cache that is away when the first delivery comes to it."""
 
-        async def delete(self, *keys: str) -> int:
+        async def set_many(self, values: Any, **options: Any) -> None:
             raise ServerUnavailable("away")
 
     await review(account, user, 5)

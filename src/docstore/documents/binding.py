@@ -26,6 +26,7 @@ from docstore.documents.links import keep_declared_names
 from docstore.documents.queries import FindManyStock, FindOneStock
 from docstore.documents.transactions import use_client
 from docstore.documents.triggers import check_triggers, trigger_hook
+from docstore.errors import SettingsError
 
 _log = logging.getLogger("docstore.binding")
 
@@ -55,7 +56,8 @@ async def bind(
         The guarded database.
 
     Raises:
-        SettingsError: a reference that cannot be null has the rule SET_NULL; two triggers have the same name.
+        SettingsError: a reference that cannot be null has the rule SET_NULL; two triggers have the same name; a
+            model is frozen as a whole.
     """
     database = _with_uuids(database)
     audited = [model for model in models if audit and getattr(model, "audited", False)]
@@ -66,6 +68,7 @@ async def bind(
         if issubclass(model, StoredDocument):
             keep_declared_names(model)  # again: what a link refers to may be known by now
         _adjust(model)
+        _expect_unfrozen(model)
     check_triggers(models)
     if DeletionStep not in models:
         models = [*models, DeletionStep]
@@ -129,6 +132,7 @@ def _policy(model: type[Any], auditors: Mapping[str, Auditor]) -> Policy:
         soft_delete=model.soft_delete,
         hooks=tuple(hooks),
         images=auditor is not None or bool(model.triggers),
+        last_images=model.announces and bool(model.part_of),
         reactions=(trigger_hook(model),) if model.triggers else (),
         counters=frozenset(model.stored_name(name) for name in model.counters),
         versioned=model.versioned,
@@ -185,6 +189,15 @@ def _with_uuids(database: AsyncDatabase[dict[str, Any]]) -> AsyncDatabase[dict[s
     if options.uuid_representation != UuidRepresentation.UNSPECIFIED:
         return database
     return database.with_options(options.with_options(uuid_representation=UuidRepresentation.STANDARD))
+
+
+def _expect_unfrozen(model: type[Any]) -> None:
+    # What is written would be written, and then be refused by the document in memory.
+    if issubclass(model, StoredDocument) and model.model_config.get("frozen"):
+        raise SettingsError(
+            f"{model.__name__} is frozen, but a document takes over what a write makes of it: its id, its stamps.",
+            hint="Freeze its own fields one by one: Field(frozen=True).",
+        )
 
 
 def _no_cache(model: type[Any]) -> None:

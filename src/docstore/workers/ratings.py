@@ -1,16 +1,20 @@
 """Ratings: when reviews of an account change, its mean, its count, its cache entry and its search record follow."""
 
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from pydantic import JsonValue
 
+from docstore.cache.core import Cache
+from docstore.cache.slots import Slots
 from docstore.clients.protocols import KeyValue
 from docstore.documents import Event, PydanticObjectId, emit, run_in_transaction
 from docstore.errors import ValidationFailed
 from docstore.models import Account, Platform, Review, ReviewChanged, ReviewStatus
 from docstore.outbox import handle_once
 from docstore.workers.messages import Message
+
+_NAMESPACE: Final = "accounts"
 
 
 class RatingChanged(Event):
@@ -47,7 +51,7 @@ class RatingsWorker:
     topics: ClassVar[tuple[str, ...]] = (ReviewChanged.topic,)
 
     def __init__(self, key_value: KeyValue) -> None:
-        self._key_value = key_value
+        self._cached = Slots(Cache(key_value), _NAMESPACE)
 
     async def handle(self, message: Message) -> None:
         """Recompute the account's rating, tell of it, and drop its cache entry.
@@ -64,13 +68,14 @@ class RatingsWorker:
             await handle_once(self.group, message.event_id, recompute)
         else:
             await run_in_transaction(recompute)
-        # After the commit, and for a repeat too: the one before may have died in between.
-        await self._key_value.delete(cache_key(platform, account_id))
+        # After the commit, and for a repeat too: the one before may have died in between. As the cache itself drops
+        # entries: who read the account before the commit and stores it after this would keep the old rating.
+        await self._cached.drop([cache_key(platform, account_id)])
 
 
 def cache_key(platform: Platform, account_id: str) -> str:
     """The key under which services cache an account."""
-    return f"accounts-{platform.value.lower()}-{account_id}"
+    return f"{_NAMESPACE}-{platform.value.lower()}-{account_id}"
 
 
 def mean_of(stars: dict[int, int]) -> float | None:

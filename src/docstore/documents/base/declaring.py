@@ -23,6 +23,7 @@ from docstore.documents.indexes import Index
 from docstore.documents.known_to_others import UnboundModel
 from docstore.documents.lazy import lazily
 from docstore.documents.links import keep_declared_names
+from docstore.documents.parts import changed_wholes
 from docstore.documents.queries import FindManyDocuments, FindOneDocument
 from docstore.documents.read_through import CachedDoor
 from docstore.documents.retention import Retention
@@ -93,6 +94,8 @@ class DeclaredDocument(BeanieDocument, metaclass=DocumentMeta):
     """Whether every write, by any route, produces `change_events` in its own transaction."""
     counters: ClassVar[frozenset[str]] = frozenset()
     """Attributes whose change alone is not announced: a view counted is no news to search and caches."""
+    part_of: ClassVar[frozenset[str]] = frozenset()
+    """References to documents of which this is a part: when it is removed for good they are announced as changed."""
     check_references: ClassVar[bool] = True
     """Whether what a document refers to has to be there when the reference is written."""
     triggers: ClassVar[Sequence[Trigger]] = ()
@@ -163,10 +166,11 @@ class DeclaredDocument(BeanieDocument, metaclass=DocumentMeta):
     @classmethod
     async def change_events(cls, change: Change) -> Sequence[Event]:
         """What follows from a write to this collection; called inside its transaction for announcing models."""
-        return [
+        own = [
             DocumentChanged(aggregate_id=each, changed_collection=change.collection, kind=change.kind)
             for each in change.ids
         ]
+        return [*own, *changed_wholes(cls, change)] if cls.part_of and change.before else own
 
     @property
     def related(self) -> RelatedView:

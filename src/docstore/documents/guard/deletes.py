@@ -103,7 +103,7 @@ async def erase(
     """Remove documents for good by id, with what follows from it, but no look at references; returns how many."""
     removed = 0
     for batch in batches(ids, SLICE):
-        before = await writer.images(batch, session)
+        before = await writer.images(batch, session, last=True)
         removed += (await writer.raw.delete_many({"_id": {"$in": list(batch)}}, session=session)).deleted_count
         await writer.follow_up(kind, batch, before=before, reason=reason)
     return removed

@@ -130,9 +130,15 @@ class Effects:
             for hook in (*self._policy.hooks, *self._policy.reactions):
                 await hook(change)
 
-    async def images(self, ids: Sequence[Any], session: Session) -> dict[Any, Document]:
-        """The stored documents with these ids, where a hook needs them."""
-        if not self._policy.images or not ids:
+    async def images(self, ids: Sequence[Any], session: Session, *, last: bool = False) -> dict[Any, Document]:
+        """The stored documents with these ids, where a hook needs them.
+
+        Args:
+            ids: which.
+            session: the write's.
+            last: they are removed for good next.
+        """
+        if not ids or not (self._policy.images or (last and self._policy.last_images)):
             return {}
         cursor = self._raw.find({"_id": {"$in": list(ids)}}, session=session)
         return {as_key(document["_id"]): document async for document in cursor}

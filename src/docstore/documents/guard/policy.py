@@ -21,6 +21,7 @@ class Policy:
         soft_delete: deletes mark instead of removing, and marked documents are out of sight.
         hooks: what follows from a write, in order.
         images: whether a hook needs the documents as they were and as they became.
+        last_images: whether a hook needs documents as they were when they are removed for good.
         counters: stored fields whose change alone is nobody's business.
         versioned: whether every write counts the stored `version` up.
         reactions: hooks that write in their turn; called after all others, so that what caused them is told first.
@@ -30,6 +31,7 @@ class Policy:
     soft_delete: bool = True
     hooks: tuple[Hook, ...] = ()
     images: bool = False
+    last_images: bool = False
     counters: frozenset[str] = frozenset()
     versioned: bool = False
     reactions: tuple[Hook, ...] = ()
@@ -46,6 +48,7 @@ class Policy:
             soft_delete=self.soft_delete or other.soft_delete,
             hooks=(*self.hooks, *(hook for hook in other.hooks if hook not in self.hooks)),
             images=self.images or other.images,
+            last_images=self.last_images or other.last_images,
             counters=self.counters & other.counters,
             versioned=self.versioned or other.versioned,
             reactions=(*self.reactions, *(hook for hook in other.reactions if hook not in self.reactions)),

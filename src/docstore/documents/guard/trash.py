@@ -75,7 +75,7 @@ async def purge_matching(
         removed = 0
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
-            before = await collection.writer.images(batch, joined)
+            before = await collection.writer.images(batch, joined, last=True)
             removed += (await collection.raw.delete_many({"_id": {"$in": batch}}, session=joined)).deleted_count
             await collection.writer.follow_up(ChangeKind.PURGE, batch, before=before, reason=reason)
         return removed

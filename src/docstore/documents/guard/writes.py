@@ -163,7 +163,7 @@ class Writer(Effects):
             ids = await self.matching_ids(target, joined, options, many=many)
             removed = 0
             for batch in batches(ids):
-                before = await self.images(batch, joined)
+                before = await self.images(batch, joined, last=True)
                 result = await self._raw.delete_many({"_id": {"$in": list(batch)}}, session=joined)
                 removed += result.deleted_count
                 await self.follow_up(ChangeKind.DELETE, batch, before=before)
@@ -180,7 +180,7 @@ class Writer(Effects):
 
         async def work(joined: AsyncClientSession) -> Document | None:
             ids = await self.matching_ids(target, joined, options, many=False)
-            before = await self.images(ids, joined)
+            before = await self.images(ids, joined, last=True)
             found = await self._raw.find_one_and_delete(target.only(ids).narrowed, session=joined, **options)
             await self.follow_up(ChangeKind.DELETE, ids, before=before)
             return found

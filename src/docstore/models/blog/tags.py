@@ -44,4 +44,5 @@ class TagOnPost(Document):
     tag: ClassVar[One[Tag]] = belongs_to("tag_id")
 
     announces: ClassVar[bool] = True
+    part_of: ClassVar[frozenset[str]] = frozenset({"post_id"})
     indexes: ClassVar[Sequence[Index]] = (unique("post_id", "tag_id", serves="the tags of a post"),)

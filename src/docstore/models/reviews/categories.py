@@ -62,4 +62,5 @@ class CategoryMapping(Document):
     category: ClassVar[One[Category]] = belongs_to("category_id")
 
     announces: ClassVar[bool] = True
+    part_of: ClassVar[frozenset[str]] = frozenset({"account_id"})
     indexes: ClassVar[Sequence[Index]] = (unique("account_id", "category_id", serves="the categories of an account"),)

@@ -1,9 +1,11 @@
 """Reviews of accounts and the threads of comments below them."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from bson import ObjectId
 from pydantic import AfterValidator, Field, JsonValue, ValidationInfo
 
 from docstore.documents import (
@@ -130,6 +132,7 @@ class Review(Document):
     votes: ClassVar[Many["Vote"]] = has_many("Vote")
 
     announces: ClassVar[bool] = True
+    part_of: ClassVar[frozenset[str]] = frozenset({"account_id"})
     counters: ClassVar[frozenset[str]] = frozenset({"view_count", "report_count", "last_activity_at"})
     shard_key: ClassVar[ShardKey | None] = shard_key(
         "account_id", "id", reason="reviews grow without end, and are read account by account"
@@ -147,27 +150,29 @@ class Review(Document):
         """The usual events, and a ReviewChanged for each review whose account's rating may have moved."""
         usual = await super().change_events(change)
         if change.kind is ChangeKind.PURGE:
-            # What is purged was in the trash and counted for nothing already.
-            return usual
-        return [*usual, *await _reviews_changed(cls, change)]
+            # What was in the trash counted for nothing already.
+            living = [each for each in change.before.values() if each.get("deletedAt") is None]
+            rated = [each for each in living if isinstance(each.get("accountId"), ObjectId)]
+            return [*usual, *await _ratings_moved([(each["accountId"], _stars(each)) for each in rated])]
+        # With the deleted ones: a deletion moves the rating too, and a cascade deletes the account in the same breath.
+        reviews = await cls.with_deleted.find(In(cls.id, change.ids)).to_list()
+        return [*usual, *await _ratings_moved([(each.account_id, each.stars) for each in reviews])]
 
 
-async def _reviews_changed(model: type[Review], change: Change) -> list[ReviewChanged]:
-    # With the deleted ones: a deletion moves the rating too, and a cascade deletes the account in the same breath.
-    reviews = await model.with_deleted.find(In(model.id, change.ids)).to_list()
-    account_ids = list({review.account_id for review in reviews})
+async def _ratings_moved(reviews: Sequence[tuple[Any, int | None]]) -> list[ReviewChanged]:
+    account_ids = list({account_id for account_id, _ in reviews})
     accounts = {each.id: each for each in await Account.with_deleted.find(In(Account.id, account_ids)).to_list()}
     return [
-        ReviewChanged(
-            aggregate_id=review.account_id,
-            account_id=account.account_id,
-            platform=account.platform,
-            rating=review.stars,
-        )
-        for review in reviews
+        ReviewChanged(aggregate_id=account_id, account_id=account.account_id, platform=account.platform, rating=stars)
+        for account_id, stars in reviews
         # An account purged, or never there, has no rating to recompute.
-        if (account := accounts.get(review.account_id)) is not None
+        if (account := accounts.get(account_id)) is not None
     ]
+
+
+def _stars(stored: Mapping[str, Any]) -> int | None:
+    stars = stored.get("stars")
+    return int(stars) if isinstance(stars, int | float) and math.isfinite(stars) else None
 
 
 class Comment(Document):
