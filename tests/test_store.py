@@ -120,6 +120,81 @@ async def test_of_nested_stores_the_inner_one_has_the_models(settings: Settings)
     assert _handlers == []
 
 
+def test_a_store_whose_loop_ended_unleft_doubles_no_event(settings: Settings) -> None:
+    abandoned = Store(settings)
+    asyncio.run(abandoned.__aenter__())
+
+    async def use_another() -> int:
+        async with Store(settings) as store:
+            await Tag(slug="once").insert()
+            rows = await store.database["OutboxEntry"].count_documents({})
+            await drop_database(store.client, settings.database_name)
+            return rows
+
+    assert asyncio.run(use_another()) == 1
+    assert _handlers == []
+    asyncio.run(abandoned.__aexit__(None, None, None))
+
+
+async def test_stores_of_two_threads_hand_the_models_back(settings: Settings) -> None:
+    inner_settings = settings.with_urls(database_name=f"{settings.database_name}_in")
+
+    async def inside() -> None:
+        async with Store(inner_settings) as inner:
+            await Tag(slug="inner").insert()
+            await drop_database(inner.client, inner_settings.database_name)
+
+    async with Store(settings) as outer:
+        await asyncio.to_thread(asyncio.run, inside())
+        await Tag(slug="outer").insert()
+        assert await outer.database["Tag"].count_documents({}) == 1
+        await drop_database(outer.client, settings.database_name)
+    assert _handlers == []
+
+
+def test_a_store_is_left_though_an_older_ones_loop_stands_still(settings: Settings) -> None:
+    async def inside() -> int:
+        async with Store(settings):
+            return await Tag.find().count()
+
+    with asyncio.Runner() as standing:
+        older = Store(settings)
+        standing.run(older.__aenter__())
+        assert asyncio.run(inside()) == 0
+        standing.run(older.__aexit__(None, None, None))
+    assert _handlers == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+def test_a_forked_child_opens_and_leaves_a_store_of_its_own(settings: Settings) -> None:
+    uri = settings.mongo_uri.get_secret_value()
+    code = f"""
+import asyncio, multiprocessing
+from docstore import Settings, Store
+from docstore.models import Tag
+
+settings = Settings(db_method="LOCAL", database_url_local={uri!r}, database_name={settings.database_name!r})
+
+async def child():
+    async with Store(settings) as store:
+        await Tag(slug="child").insert()
+        assert await store.database["OutboxEntry"].count_documents({{}}) == 1
+
+async def parent():
+    async with Store(settings) as store:
+        context = multiprocessing.get_context("fork")
+        process = context.Process(target=lambda: asyncio.run(child()))
+        process.start()
+        await asyncio.to_thread(process.join)
+        print(process.exitcode, await Tag.count())
+        await store.client.drop_database(settings.database_name)
+
+asyncio.run(parent())
+"""
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
+    assert ran.stdout.strip() == "0 1", ran.stderr
+
+
 async def test_a_store_is_entered_once_at_a_time_and_may_be_entered_again(settings: Settings) -> None:
     store = Store(settings)
     async with store:

@@ -8,6 +8,7 @@ as workers, which are handed what this module opens.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -105,6 +106,7 @@ class Store:
         self._opened: AsyncExitStack | None = None
         self._client: Client | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = os.getpid()
         self._query_log: QueryRecorder | None = None
         self._cache: Cache | None = None
 
@@ -290,15 +292,29 @@ class Store:
         return await self._servers.need(service)
 
     async def _arrive(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        # A Store whose loop ended without leaving it is past caring.
-        _open[:] = [each for each in _open if each._loop is not None and not each._loop.is_closed()]
+        self._loop, self._process = asyncio.get_running_loop(), os.getpid()
+        # A Store whose loop ended without leaving it is past caring; that of the process this one is a fork of is not ours.
+        _open[:] = [each for each in _open if each._is_live()]
         if not _open:
-            add_event_handler(_outbox)
-            add_event_handler(_cache_follower)
+            for handler in (_outbox, _cache_follower):
+                remove_event_handler(handler)  # such a Store may have left it behind
+                add_event_handler(handler)
             use_read_through(_cached_documents)
         _open.append(self)
         await self._bind()
+
+    def _is_live(self) -> bool:
+        return self._loop is not None and not self._loop.is_closed() and self._process == os.getpid()
+
+    async def _bind_again(self) -> bool:
+        """Take the models back, on the loop that this Store was entered on; False when that does not run."""
+        if self._loop is asyncio.get_running_loop():
+            await self._bind()
+            return True
+        if self._loop is None or not self._loop.is_running():
+            return False
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._bind(), self._loop))
+        return True
 
     async def _bind(self) -> None:
         settings = self.settings
@@ -322,9 +338,8 @@ class Store:
     async def _leave(self) -> None:
         if self in _open:
             _open.remove(self)
-        if _open:
-            await _open[-1]._bind()
-        else:
+        handed_back = bool(_open) and await _open[-1]._bind_again()
+        if not handed_back:
             remove_event_handler(_outbox)
             remove_event_handler(_cache_follower)
             use_read_through(None)
