@@ -368,6 +368,16 @@ def test_validators_warn_in_production_and_refuse_elsewhere(method: str, validat
     assert settings.validator_action == action
 
 
+@pytest.mark.parametrize(
+    ("name", "way_out"), [("db_methd", "db_method"), ("DB_METHOD", "db_method"), ("xyz", "lower case")]
+)
+def test_a_misspelled_setting_in_code_is_not_passed_over(name: str, way_out: str) -> None:
+    with pytest.raises(SettingsError, match=f"No such setting: {name}") as told:
+        Settings(**{name: "LOCAL"})
+    assert way_out in str(told.value)
+    assert "LOCAL" not in str(told.value)
+
+
 def test_hosts_of_algolia_are_a_list() -> None:
     settings = Settings(algolia_app_id="A", algolia_write_api_key="k", algolia_hosts="http://a:1/, https://b")
     assert settings.algolia_host_urls == ["http://a:1", "https://b"]

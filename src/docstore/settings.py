@@ -4,6 +4,8 @@ Owns the names, the defaults and what follows from them. The rules that settings
 are in `_settings_rules`; nothing here opens a connection.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -142,6 +144,7 @@ class Settings(BaseSettings):
     embedded_state_dir: Path | None = None
 
     def __init__(self, **values: Any) -> None:
+        _expect_known(name for name in values if not name.startswith("_"))  # the others are pydantic-settings' own
         for name, others in _OTHER_SPELLINGS.items():
             if values.get(name) is not None:
                 values = dict.fromkeys(others) | values
@@ -204,8 +207,7 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: see the class; also for a name that is no setting.
         """
-        if unknown := sorted(fields.keys() - type(self).model_fields.keys()):
-            raise SettingsError(f"No such setting: {', '.join(unknown)}.", field=unknown[0])
+        _expect_known(fields)
         values = {name: getattr(self, name) for name in type(self).model_fields}
         for name, others in (_CREDENTIALS | _OTHER_SPELLINGS).items():
             if name in fields:
@@ -305,3 +307,15 @@ class Settings(BaseSettings):
     def algolia_host_urls(self) -> list[str]:
         """The URLs of ALGOLIA_HOSTS without trailing slashes; empty means Algolia's own hosts."""
         return [part.strip().rstrip("/") for part in self.algolia_hosts.split(",") if part.strip()]
+
+
+def _expect_known(names: Iterable[str]) -> None:
+    # A misspelled one would be passed over, and the default, an embedded database, be taken for the one that was meant.
+    unknown = sorted(set(names) - Settings.model_fields.keys())
+    if unknown:
+        meant = get_close_matches(unknown[0].lower(), Settings.model_fields, n=1)
+        raise SettingsError(
+            f"No such setting: {', '.join(unknown)}.",
+            hint=f"Did you mean {meant[0]}?" if meant else "In code settings are named in lower case: redis_url=...",
+            field=unknown[0],
+        )
