@@ -12,7 +12,7 @@ from pydantic import Field
 from docstore.documents import Document, PydanticObjectId, SystemDocument, UtcDateTime
 from docstore.documents.fields import utc_now
 from docstore.documents.lifecycle.inserting import new_ids
-from docstore.errors import ProtectedField, UniqueViolation
+from docstore.errors import ProtectedField, UniqueViolation, ValidationFailed
 
 
 class InsertedNote(Document):
@@ -105,3 +105,11 @@ async def test_a_document_read_by_its_id_has_its_instants_in_utc(bind_models: An
     assert read is not None
     assert (read.at, read.at.tzinfo) == (note.at, UTC)
     assert read == note
+
+
+@pytest.mark.parametrize("stranger", [InsertedRow(id="x"), {"title": "y"}])
+async def test_another_models_document_is_not_inserted(bind_models: Any, database: Any, stranger: Any) -> None:
+    await bind_models(InsertedNote, InsertedRow)
+    with pytest.raises(ValidationFailed, match=f"given a {type(stranger).__name__}"):
+        await InsertedNote.insert_many([InsertedNote(title="one"), stranger])
+    assert await database["InsertedNote"].count_documents({}) == 0

@@ -35,6 +35,10 @@ class UnboundModel(NotBound, CollectionWasNotInitialized):
     """NotBound, also for code that catches Beanie's CollectionWasNotInitialized."""
 
 
+class UnboundField(UnboundModel, AttributeError):
+    """NotBound, also the AttributeError that it is: before a model is bound, its class has no ``Post.title``."""
+
+
 class _AsItsCause:
     """What PyMongo's errors tell beside their words: the server's answer, and the labels that retries go by."""
 

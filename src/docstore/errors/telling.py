@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from docstore.errors.answers import (
     CONFLICTS,
@@ -95,16 +95,17 @@ def error_detail(error: BaseException) -> ErrorDetail:
     code = details.get("code")
     missing = next((names for each in chain if (names := _missing_fields(each))), ())
     broken = tuple(dict.fromkeys(each.field for each in broken_rules(details) if each.field))
+    invalid = next((found for each in chain if (found := _invalid_fields(each))), {})
     namespace = _NAMESPACE.search(str(details.get("errmsg", "")))
     return ErrorDetail(
         code="required" if missing else own.code if own else _word(code, chain),
         collection=(own.collection if own else None) or (namespace.group(1) if namespace else None),
         field=" and ".join(missing)
         or (own.field if own else None)
-        or " and ".join(key_fields(details) or broken)
+        or " and ".join(key_fields(details) or broken or invalid)
         or None,
         constraint=constraint_name(error),
-        value_type=own.value_type if own else None,
+        value_type=own.value_type if own else next(iter(invalid.values()), None),
         hint=own.hint if own else None,
         server_code=code,
         retryable=any(isinstance(each, WriteConflict) or is_conflict(each) for each in chain),
@@ -125,10 +126,25 @@ def _missing_fields(error: BaseException) -> tuple[str, ...]:
     details = server_details(error)
     if details.get("code") == INVALID:
         return tuple(each.field for each in broken_rules(details) if each.rule == "required")
+    return tuple(_path(each) for each in _pydantics_problems(error) if each["type"] == "missing")
+
+
+def _invalid_fields(error: BaseException) -> dict[str, str]:
+    """The fields that pydantic refuses, with the types of their values."""
+    problems = _pydantics_problems(error)
+    return {_path(each): type(each.get("input")).__name__ for each in problems if each["loc"]}
+
+
+def _pydantics_problems(error: BaseException) -> Sequence[Mapping[str, Any]]:
     problems = getattr(error, "errors", None)
     if not callable(problems) or not hasattr(error, "error_count"):
         return ()
-    return tuple(".".join(map(str, each["loc"])) for each in problems() if each["type"] == "missing")
+    found: Sequence[Mapping[str, Any]] = problems()
+    return found
+
+
+def _path(problem: Mapping[str, Any]) -> str:
+    return ".".join(map(str, problem["loc"]))
 
 
 def _word(code: int | None, chain: list[BaseException]) -> str:

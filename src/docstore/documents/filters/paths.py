@@ -59,11 +59,11 @@ def resolve(model: type[BaseModel], path: str) -> FieldPath:
     """
     stored: list[str] = []
     places: list[_Place] = [_Place(model, nullable=False)]
-    for segment in path.split("."):
+    for number, segment in enumerate(path.split(".")):
         storable = segment and "\0" not in segment
         found = [step for place in places for step in _step(place, segment)] if storable else []
         if not found:
-            raise _unknown(model, path, segment, places)
+            raise _unknown(model, path, number, places)
         stored.append(found[0][0])
         places = [place for _, place in found]
     return FieldPath(
@@ -182,7 +182,8 @@ def _class_id(model: type[BaseModel]) -> str | None:
     return getattr(settings, "class_id", None)
 
 
-def _unknown(model: type[BaseModel], path: str, segment: str, places: list[_Place]) -> UnknownField:
+def _unknown(model: type[BaseModel], path: str, number: int, places: list[_Place]) -> UnknownField:
+    segments = path.split(".")
     nested = [found for place in places if (found := nested_model(place.annotation))]
     nested += [
         found
@@ -192,10 +193,11 @@ def _unknown(model: type[BaseModel], path: str, segment: str, places: list[_Plac
         if (found := nested_model(each))
     ]
     known = {name.lower(): name for each in nested for name in _names(each)}
-    near = [known[name] for name in get_close_matches(segment.lower(), known, n=1)]
+    near = [known[name] for name in get_close_matches(segments[number].lower(), known, n=1)]
+    nearest = ".".join([*segments[:number], *near, *segments[number + 1 :]])
     return UnknownField(
         f"{model.__name__} has no field {path!r}.",
-        hint=(f"Did you mean {near[0]!r}? " if near else "")
+        hint=(f"Did you mean {nearest!r}? " if near else "")
         + "A field that the model does not know is reached with trusted({...}).",
         collection=model.__name__,
         field=path,

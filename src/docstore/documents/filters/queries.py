@@ -13,7 +13,6 @@ from docstore.documents.filters.trusted import TrustedName
 from docstore.documents.filters.updates import compile_update, rename_fields
 from docstore.errors import PageError
 
-
 _WRITING: Final = frozenset({"$out", "$merge"})
 
 

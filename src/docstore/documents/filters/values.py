@@ -177,6 +177,8 @@ class Coercer:
     def _wrong(self, value: Any, expected: str) -> ValidationFailed:
         if type(value).__name__ == expected == "int":
             expected = "an int of at most 64 bits"
+        if type(value).__name__ == expected == "str":
+            expected = "text that is valid Unicode"
         return ValidationFailed(
             f"{self._path.spelled} is compared with {type(value).__name__}; what fits is {expected}.",
             hint="To look for documents without a value, write trusted({...})." if value is None else None,
@@ -257,4 +259,6 @@ def _name(kind: Any) -> str:
     element = element_of(plain)
     if element is not PydanticUndefined:
         return f"list of {' or '.join(_name(each) for each in members(element))}"
+    if plain in _IDS:
+        return "an ObjectId or its 24 hexadecimal digits"
     return "any value" if is_free(plain) else getattr(plain, "__name__", str(plain))

@@ -18,6 +18,7 @@ from docstore.documents.driver_errors import translated
 from docstore.documents.ids import DocumentId
 from docstore.documents.transactions import Session
 from docstore.documents.validation import prepared_batch, prepared_to_insert
+from docstore.errors import ValidationFailed
 
 if TYPE_CHECKING:
     from docstore.documents.base import StoredDocument
@@ -58,6 +59,14 @@ async def insert_together(
     Raises:
         ReferenceViolation, UniqueViolation, ValidationFailed: as the names say.
     """
+    stranger = next((each for each in documents if not isinstance(each, model)), None)
+    if stranger is not None:
+        raise ValidationFailed(
+            f"{model.__name__}.insert_many() is given a {type(stranger).__name__}; nothing is written.",
+            hint=f"Give instances of {model.__name__}: {model.__name__}(...), or {model.__name__}.model_validate(...).",
+            collection=model.__name__,
+            value_type=type(stranger).__name__,
+        )
     stored = prepared_batch(documents)
     if has_object_ids(cast("Any", model)):
         without = [fields for fields in stored if "_id" not in fields]
