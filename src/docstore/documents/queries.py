@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Generator, Mapping
 from functools import partial
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from beanie.odm.bulk import BulkWriter
 from beanie.odm.queries.aggregation import AggregationQuery
@@ -189,6 +189,16 @@ class FindManyDocuments(JudgedFindMany, SelectedMany[ResultT], _ReadMany[ResultT
 
     UpdateQueryType: Any = UpdateManyDocuments
     AggregationQueryType: Any = AggregateDocuments
+
+    if TYPE_CHECKING:  # Beanie says nothing of it, and a type checker takes for granted that it cannot be awaited
+
+        def update(
+            self,
+            *args: Mapping[Any, Any],
+            session: Session = None,
+            bulk_writer: BulkWriter | None = None,
+            **pymongo_kwargs: Any,
+        ) -> UpdateMany: ...
 
     async def restore(self, session: Session = None) -> int:
         """Bring back the deleted ones among the documents this query matches, with what went along; returns how many.

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
@@ -146,7 +146,7 @@ async def run_in_transaction(work: Callable[[], Awaitable[R]], *, client: Client
             await asyncio.sleep(pause)
 
 
-def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Decorate a coroutine function so that each call runs in a transaction, retried on conflicts."""
 
     @wraps(function)
