@@ -20,11 +20,11 @@ def test_jobs_are_told_cancelled_and_tried_again(run: Run, deployment: Settings)
     told = run("jobs", "status")
     assert told.exit_code == 0
     assert "may begin now" in told.stdout
-    assert "1 jobs were cancelled" in run("jobs", "cancel", job).stdout
+    assert "Cancelled: 1 job." in run("jobs", "cancel", job).stdout
     failed = run("jobs", "status", "--json")
     assert failed.exit_code == 1
     assert json.loads(failed.stdout)["failed"] == [{"id": job, "attempts": 0, "error": "cancelled"}]
-    assert "1 jobs will be tried again" in run("jobs", "retry", job).stdout
+    assert "1 job will be tried again" in run("jobs", "retry", job).stdout
     assert run("jobs", "status").exit_code == 0
     again = run("jobs", "retry", job)
     assert again.exit_code == 1

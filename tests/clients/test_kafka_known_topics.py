@@ -74,7 +74,9 @@ async def strict(settings: Settings) -> AsyncIterator[Settings]:
 
 
 @pytest.mark.kafka
-async def test_brokers_that_create_no_topics_take_what_is_for_others(strict: Settings) -> None:
+async def test_brokers_that_create_no_topics_take_what_is_for_others(
+    strict: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await ensure_topic("there", settings=strict)
     publisher = KafkaPublisher(strict)
     messages = [OutgoingMessage(topic, b"k", b"1") for topic in ("missing", "there")]
@@ -82,6 +84,9 @@ async def test_brokers_that_create_no_topics_take_what_is_for_others(strict: Set
     assert isinstance(first, OperationTimeout)
     assert "no topic 'missing'" in str(first)
     assert second is None
+    monkeypatch.setattr(known_topics, "_AGAIN_S", 0.5)
+    publisher = KafkaPublisher(strict)
+    assert await publisher.publish_many(messages[:1]) != [None]
     await ensure_topic("missing", settings=strict)
     async with asyncio.timeout(30):
         while await publisher.publish_many(messages[:1]) != [None]:

@@ -10,7 +10,7 @@ import pytest
 from bson import ObjectId
 
 from docstore.documents import Document, utc_now
-from docstore.errors import LeaseLost, NotFound, SettingsError
+from docstore.errors import LeaseLost, NotFound, SettingsError, ValidationFailed
 from docstore.jobs import Claim, JobQueue, JobTicket
 from docstore.models import CrawlerJob, Tag
 from docstore.models.operations import JobStatus
@@ -81,6 +81,43 @@ async def test_a_key_lets_one_job_in_at_a_time(queue: Queue) -> None:
     await CrawlerJob.get_pymongo_collection().update_one({"_id": first.id}, {"$set": {"scheduledAt": None}})
     await queue.complete(await taken(queue))
     assert (await queue.enqueue(CrawlerJob(url="https://e"), key="a")).id != first.id
+
+
+async def test_a_key_is_free_when_its_job_was_deleted(queue: Queue) -> None:
+    first = await queue.enqueue(CrawlerJob(url="https://a"), key="a")
+    await first.delete()
+    second = await queue.enqueue(CrawlerJob(url="https://a"), key="a")
+    assert second.id != first.id
+    assert (await queue.enqueue(CrawlerJob(url="https://a"), key="a")).id == second.id
+
+
+async def test_a_failed_job_has_its_key_back_when_it_is_tried_again(queue: Queue) -> None:
+    first = await queue.enqueue(CrawlerJob(url="https://a", max_attempts=1), key="a")
+    await queue.fail(await taken(queue), "no")
+    await queue.retry([first.id])
+    assert (await queue.enqueue(CrawlerJob(url="https://a"), key="a")).id == first.id
+    await queue.cancel([first.id])
+    assert (await queue.enqueue(CrawlerJob(url="https://a"), key="a")).id != first.id
+
+
+async def test_a_row_without_what_docstore_writes_is_a_job_like_others(queue: Queue) -> None:
+    rows = [{"url": "https://a", "status": "PENDING"}, {"url": "https://b", "status": "PENDING", "attempts": None}]
+    await CrawlerJob.get_pymongo_collection().insert_many(rows)
+    await put(queue, "https://c")
+    assert (await queue.status()).due == 3
+    claims = [await taken(queue) for _ in range(3)]
+    assert {(claim.job.url, claim.attempt) for claim in claims} == {(f"https://{name}", 1) for name in "abc"}
+    for claim in claims:
+        await queue.complete(claim)
+
+
+@pytest.mark.parametrize("result", [{1, 2}, object(), 2**70, {"a\0b": 1}, "x" * 17_000_000])
+async def test_a_result_that_cannot_be_stored_is_told(queue: Queue, result: Any) -> None:
+    await put(queue)
+    claim = await taken(queue)
+    with pytest.raises(ValidationFailed):
+        await queue.complete(claim, result)
+    await queue.heartbeat(claim)
 
 
 async def test_a_failed_attempt_waits_and_the_last_one_is_the_end(queue: Queue) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from docstore.errors import ValidationFailed
+from docstore.errors import ServerUnavailable, ValidationFailed
 from docstore.jobs import JobContext, JobQueue, JobRunner, claiming
 from docstore.models import CrawlerJob
 from docstore.models.operations import JobStatus
@@ -140,3 +141,87 @@ async def test_at_the_end_jobs_are_finished_or_given_back(queue: Queue) -> None:
         "https://quick": JobStatus.COMPLETED,
         "https://slow": JobStatus.PENDING,
     }
+
+
+async def only() -> CrawlerJob:
+    job = await CrawlerJob.find_one()
+    assert job is not None
+    return job
+
+
+async def test_a_result_that_cannot_be_stored_fails_the_job_with_its_reason(queue: Queue) -> None:
+    await queue.enqueue(CrawlerJob(url="https://a"))
+
+    async def handle(context: JobContext[CrawlerJob]) -> Any:
+        return {1, 2}
+
+    async with running(JobRunner(queue, handle, poll_s=0.02)):
+        await until("FAILED", 1)
+    job = await only()
+    assert job.error is not None
+    assert "result" in job.error
+    assert job.attempts == 1
+
+
+async def test_a_cancellation_from_within_a_handler_counts_as_a_failure(queue: Queue) -> None:
+    await queue.enqueue(CrawlerJob(url="https://a", max_attempts=1))
+
+    async def handle(context: JobContext[CrawlerJob]) -> None:
+        raise asyncio.CancelledError  # of a task that it waited for
+
+    async with running(JobRunner(queue, handle, poll_s=0.02)):
+        await until("FAILED", 1)
+    job = await only()
+    assert job.attempts == 1
+
+
+async def test_a_database_that_is_away_for_a_moment_ends_no_job(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    await queue.enqueue(CrawlerJob(url="https://a"))
+    faults, begun = Counter[str](), 0
+
+    def once_away(name: str) -> None:
+        method = getattr(queue, name)
+
+        async def away_at_first(*arguments: Any) -> Any:
+            faults[name] += 1
+            if faults[name] <= 2 and begun:
+                raise ServerUnavailable("away")
+            return await method(*arguments)
+
+        monkeypatch.setattr(queue, name, away_at_first)
+
+    async def handle(context: JobContext[CrawlerJob]) -> int:
+        nonlocal begun
+        begun += 1
+        once_away("claim")
+        once_away("complete")
+        await asyncio.sleep(0.3)
+        return begun
+
+    async with running(JobRunner(queue, handle, poll_s=0.02)):
+        await until("COMPLETED", 1)
+    job = await only()
+    assert (job.result, job.attempts) == (1, 1)
+    assert faults["claim"] > 1
+
+
+async def test_a_runner_that_is_cancelled_gives_its_jobs_back(queue: Queue) -> None:
+    await queue.enqueue(CrawlerJob(url="https://a"))
+    order: list[str] = []
+    entered = asyncio.Event()
+
+    async def handle(context: JobContext[CrawlerJob]) -> None:
+        entered.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            order.append((await only()).status.value)
+
+    runner = asyncio.create_task(JobRunner(queue, handle, poll_s=0.02).run(asyncio.Event()))
+    await asyncio.wait_for(entered.wait(), 10)
+    runner.cancel()
+    await asyncio.sleep(0.2)
+    runner.cancel()  # while it waits for its jobs
+    await asyncio.wait({runner}, timeout=10)
+    assert order == ["RUNNING"]
+    assert (await queue.status()).counts == {"PENDING": 1}

@@ -12,6 +12,7 @@ import typer
 from docstore.cli.invocation import Invocation, JsonFlag
 from docstore.cli.servers import kept_state_dir, opened_servers
 from docstore.cli.tables import table
+from docstore.cli.wording import counted
 from docstore.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def retry(
             raise SettingsError("say which jobs: their ids, or --all.")
         async with _queue(invocation) as queue:
             count = await queue.retry(jobs or None)
-        invocation.out.print(f"{count} jobs will be tried again.")
+        invocation.out.print(f"{counted(count, 'job')} will be tried again.")
         invocation.print_json({"ok": True, "jobs": count})
         return 0
 
@@ -84,7 +85,7 @@ def cancel(
     async def work() -> int:
         async with _queue(invocation) as queue:
             count = await queue.cancel(jobs)
-        invocation.out.print(f"{count} jobs were cancelled.")
+        invocation.out.print(f"Cancelled: {counted(count, 'job')}.")
         invocation.print_json({"ok": True, "jobs": count})
         return 0
 

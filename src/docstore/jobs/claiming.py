@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from bson.errors import InvalidDocument
+
 from docstore.documents import run_in_transaction, translated, utc_now
-from docstore.errors import LeaseLost, UniqueViolation
+from docstore.errors import LeaseLost, UniqueViolation, ValidationFailed
 from docstore.jobs.tables import COMPLETED, FAILED, PENDING, RUNNING, Claim, J, QueueTables
 from docstore.jobs.tickets import JobTicket
 
@@ -27,26 +29,33 @@ class JobClaims(QueueTables[J]):
 
         Args:
             job: not stored yet.
-            key: of all jobs with it only one is in the queue at a time.
+            key: of all jobs with it only one is in the queue at a time. One that failed has it back when it is tried
+                again, unless another was put in the queue with it meanwhile.
 
         Returns:
             The job that is in the queue now: the given one, or the one that was there.
         """
 
-        async def insert() -> None:
+        async def insert() -> J:
+            there = await self._with_key(key) if key is not None else None
+            if there is not None:
+                return there
+            if key is not None:
+                # Of a job that failed, or was deleted while it waited.
+                await self._tickets.delete_one({"_id": self._key(key)})
             await job.insert()
             if key is not None:
-                ticket = self._ticket(job.id)
-                await JobTicket(id=f"{self._name}#{key}", collection=self._name, job=ticket).insert()
+                await JobTicket(id=self._key(key), collection=self._name, job=self._ticket(job.id)).insert()
+            return job
 
         try:
-            await run_in_transaction(insert)
+            queued: J = await run_in_transaction(insert)
         except UniqueViolation:
             there = await self._with_key(key) if key is not None else None
             if there is None:
                 raise
             return there
-        return job
+        return queued
 
     async def claim(self, owner: str) -> Claim[J] | None:
         """Take the next job that is due; None when there is none. Counts as an attempt.
@@ -57,12 +66,14 @@ class JobClaims(QueueTables[J]):
         with translated(self._name):
             now = await self._now()
             for row in await self._candidates(now):
-                attempt = row["attempts"] + 1
+                # Rows that others wrote may lack what docstore writes; one of them must not stop the queue.
+                attempt = (row.get("attempts") or 0) + 1
                 taken = await self._jobs.update_one(
-                    {"_id": row["_id"], "status": PENDING, "attempts": row["attempts"]},
+                    {"_id": row["_id"], "status": PENDING, "attempts": row.get("attempts")},
                     {
-                        "$set": self._stored(status=RUNNING, started_at=now, completed_at=None, error=None),
-                        "$inc": {"attempts": 1},
+                        "$set": self._stored(
+                            status=RUNNING, started_at=now, completed_at=None, error=None, attempts=attempt
+                        )
                     },
                 )
                 if not taken.modified_count:
@@ -89,9 +100,22 @@ class JobClaims(QueueTables[J]):
             raise _lost(claim)
 
     async def complete(self, claim: Claim[J], result: Any = None) -> None:
-        """The work is done. Raises as `heartbeat`; nothing is written then."""
+        """The work is done.
+
+        Raises:
+            LeaseLost: as `heartbeat`; nothing is written then.
+            ValidationFailed: the result cannot be stored, for its type or its size.
+        """
         changes = self._stored(status=COMPLETED, completed_at=utc_now(), result=result, error=None)
-        await self._finish(claim, changes)
+        try:
+            await self._finish(claim, changes, ended=True, done=True)
+        except (InvalidDocument, OverflowError) as error:
+            raise ValidationFailed(
+                f"the result of a {self._name} cannot be stored: {type(error).__name__}.",
+                hint="What BSON knows can be: JSON, instants, ids, bytes; up to 16 MB with the job, keys without NUL.",
+                field="result",
+                value_type=type(result).__name__,
+            ) from error
 
     async def fail(self, claim: Claim[J], error: str, *, retry: bool = True) -> bool:
         """The attempt failed; whether there will be another. Raises as `heartbeat`.
@@ -107,7 +131,7 @@ class JobClaims(QueueTables[J]):
             changes = self._stored(status=PENDING, started_at=None, error=error, scheduled_at=due)
         else:
             changes = self._stored(status=FAILED, completed_at=now, error=error)
-        await self._finish(claim, changes, keep_key=again)
+        await self._finish(claim, changes, ended=not again)
         return again
 
     async def release(self, claim: Claim[J]) -> None:
@@ -122,7 +146,7 @@ class JobClaims(QueueTables[J]):
         """Put jobs whose worker died back into the queue, or give them up when their attempts are used up; how many."""
         recovered = 0
         for row in await self._abandoned():
-            used_up = row["attempts"] >= row.get(self._field("max_attempts"), 1)
+            used_up = (row.get("attempts") or 0) >= (row.get(self._field("max_attempts")) or 1)
             changes = (
                 self._stored(status=FAILED, completed_at=utc_now(), error=DIED)
                 if used_up
@@ -130,10 +154,10 @@ class JobClaims(QueueTables[J]):
             )
             with translated(self._name):
                 done = await self._jobs.update_one(
-                    {"_id": row["_id"], "status": RUNNING, "attempts": row["attempts"]}, {"$set": changes}
+                    {"_id": row["_id"], "status": RUNNING, "attempts": row.get("attempts")}, {"$set": changes}
                 )
                 if done.modified_count and used_up:
-                    await self._tickets.delete_many({"job": self._ticket(row["_id"])})
+                    await self._tickets.delete_one({"_id": self._ticket(row["_id"])})
             recovered += done.modified_count
         return recovered
 
@@ -143,7 +167,7 @@ class JobClaims(QueueTables[J]):
         rows: list[dict[str, Any]] = (
             await self._jobs.find(self._due(now), fields).sort(order).limit(_LOOKED_AT).to_list()
         )
-        first = [row for row in rows if row["priority"] == rows[0]["priority"]] if rows else []
+        first = [row for row in rows if row.get("priority") == rows[0].get("priority")] if rows else []
         # Many workers look at the same rows; in the same order they would all reach for the first.
         start = random.randrange(min(len(first), 4)) if len(first) > 1 else 0  # noqa: S311 - no secret
         return first[start:] + first[:start] + rows[len(first) :]
@@ -153,15 +177,19 @@ class JobClaims(QueueTables[J]):
         literal = {"collection": self._name, "job": ticket, "owner": {"$literal": owner}, "attempt": attempt}
         await self._tickets.update_one({"_id": ticket}, [{"$set": {**literal, "until": self._end()}}], upsert=True)
 
-    async def _finish(self, claim: Claim[J], changes: Mapping[str, Any], *, keep_key: bool = False) -> None:
+    async def _finish(self, claim: Claim[J], changes: Mapping[str, Any], *, ended: bool, done: bool = False) -> None:
+        ticket = self._ticket(claim.job.id)
+
         async def finish() -> None:
-            done = await self._jobs.update_one(self._held(claim), {"$set": dict(changes)})
-            if not done.matched_count:
+            finished = await self._jobs.update_one(self._held(claim), {"$set": dict(changes)})
+            if not finished.matched_count:
                 raise _lost(claim)
-            if keep_key:
+            if not ended:
                 await self._forget_lease(claim)
-            else:
-                await self._tickets.delete_many({"job": self._ticket(claim.job.id)})
+            elif done:
+                await self._tickets.delete_many({"job": ticket})
+            else:  # it may be tried again, with its key unless another job took that meanwhile
+                await self._tickets.delete_one({"_id": ticket})
 
         with translated(self._name):
             await run_in_transaction(finish)
@@ -171,9 +199,16 @@ class JobClaims(QueueTables[J]):
             {"_id": self._ticket(claim.job.id), "attempt": claim.attempt}, {"$set": {"owner": None, "until": None}}
         )
 
+    def _key(self, key: str) -> str:
+        if any("\ud800" <= letter <= "\udfff" for letter in key):
+            raise ValidationFailed("a job's key is no valid Unicode.", field="key")
+        return f"{self._name}#{key}"
+
     async def _with_key(self, key: str) -> J | None:
-        ticket = await JobTicket.get(f"{self._name}#{key}")
-        return await self._model.get(ticket.job.removeprefix(f"{self._name}/")) if ticket is not None else None
+        """The job with a key that waits or is worked on."""
+        ticket = await JobTicket.get(self._key(key))
+        job = await self._model.get(ticket.job.removeprefix(f"{self._name}/")) if ticket is not None else None
+        return job if job is not None and getattr(job, "status", None) in (PENDING, RUNNING) else None
 
 
 def _pause_after(attempt: int) -> timedelta:

@@ -56,10 +56,10 @@ class JobOperations(QueueTables[J]):
             collection=self._name,
             counts=counts,
             due=due,
-            oldest_due_s=max(0.0, (now - oldest[0]["createdAt"]).total_seconds()) if oldest else 0.0,
+            oldest_due_s=max(0.0, (now - oldest[0].get("createdAt", now)).total_seconds()) if oldest else 0.0,
             abandoned=len(await self._abandoned()),
             workers=workers,
-            failed=[FailedJob(str(row["_id"]), row["attempts"], row.get("error")) for row in failed],
+            failed=[FailedJob(str(row["_id"]), row.get("attempts") or 0, row.get("error")) for row in failed],
         )
 
     async def _change(
@@ -80,5 +80,5 @@ class JobOperations(QueueTables[J]):
                     )
             changed = await self._jobs.update_many(wanted, update)
             if forget and job_ids is not None:
-                await self._tickets.delete_many({"job": {"$in": [self._ticket(each) for each in ids]}})
+                await self._tickets.delete_many({"_id": {"$in": [self._ticket(each) for each in ids]}})
         return int(changed.modified_count)

@@ -10,19 +10,25 @@ import random
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from typing import Any, Final, Generic, TypeVar
 from uuid import uuid4
 
 from docstore.clients.metrics import Metrics, NoMetrics
 from docstore.documents import Document
-from docstore.errors import DocstoreError, LeaseLost, ValidationFailed
+from docstore.errors import DocstoreError, LeaseLost, OperationTimeout, ServerUnavailable, ValidationFailed
 from docstore.jobs.queue import Claim, JobQueue
 
 J = TypeVar("J", bound=Document)
+R = TypeVar("R")
 
 CONCURRENCY: Final = 4
 POLL_SECONDS: Final = 1.0
 DRAIN_SECONDS: Final = 20.0
+
+_LEAVE_S: Final = 3.0
+_LONGEST_BREAK_S: Final = 10.0
 
 _log = logging.getLogger("docstore.jobs")
 
@@ -76,16 +82,22 @@ class JobRunner(Generic[J]):
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then let what is at work come to its end.
 
-        Raises:
-            ServerUnavailable: the database does not answer; jobs at work go back when their leases run out.
+        A database that does not answer is waited for; jobs at work go on meanwhile.
         """
-        looks = 0
+        looks = failures = 0
         try:
             while not stop.is_set():
-                if looks % 10 == 0:
-                    await self._queue.recover()
-                looks += 1
-                claim = await self._next()
+                try:
+                    if looks % 10 == 0:
+                        await self._queue.recover()
+                    looks += 1
+                    claim = await self._next()
+                except (ServerUnavailable, OperationTimeout) as error:
+                    failures += 1
+                    _log.warning("The queue of jobs cannot be read, and is asked again: %s", _told(error))
+                    await _stopped_within(stop, _break_s(failures))
+                    continue
+                failures = 0
                 if claim is None:
                     await self._pause(stop)
                     continue
@@ -103,16 +115,18 @@ class JobRunner(Generic[J]):
 
     async def _pause(self, stop: asyncio.Event) -> None:
         if len(self._at_work) < self._concurrency:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._poll_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            await _stopped_within(stop, self._poll_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
 
     async def _drain(self) -> None:
-        if self._at_work:
-            await asyncio.wait(self._at_work, timeout=self._drain_s)
-        left = list(self._at_work)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        try:
+            if self._at_work:
+                await asyncio.wait(self._at_work, timeout=self._drain_s)
+        finally:
+            # Also when the runner itself is cancelled: its jobs go back, and not to nobody.
+            left = list(self._at_work)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     async def _do(self, claim: Claim[J]) -> None:
         work = asyncio.ensure_future(self._handler(JobContext(claim.job, claim.attempt)))
@@ -124,6 +138,10 @@ class JobRunner(Generic[J]):
                 return
             await self._write_down(claim, work)
         except asyncio.CancelledError:
+            # First the end of the work: whoever takes the job next begins at once.
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({work}, timeout=_LEAVE_S)
             with contextlib.suppress(DocstoreError):
                 await asyncio.shield(self._queue.release(claim))
             raise
@@ -138,14 +156,17 @@ class JobRunner(Generic[J]):
             await asyncio.gather(work, beat, return_exceptions=True)
 
     async def _write_down(self, claim: Claim[J], work: asyncio.Future[Any]) -> None:
-        error = work.exception()
+        error = _failure_of(work)
         if error is None:
-            await self._queue.complete(claim, work.result())
-            self._metrics.count("jobs_completed")
-            return
-        if not isinstance(error, Exception):
-            raise error
-        again = await self._queue.fail(claim, _told(error), retry=not isinstance(error, ValidationFailed))
+            try:
+                await _persistently(partial(self._queue.complete, claim, work.result()))
+            except ValidationFailed as refused:  # the result: the next attempt's would be no better
+                error = refused
+            else:
+                self._metrics.count("jobs_completed")
+                return
+        retry = not isinstance(error, ValidationFailed)
+        again = await _persistently(partial(self._queue.fail, claim, _told(error), retry=retry))
         self._metrics.count("jobs_retried" if again else "jobs_failed")
         _log.log(
             logging.WARNING if again else logging.ERROR,
@@ -167,6 +188,36 @@ class JobRunner(Generic[J]):
                 return
             except Exception as error:  # the next one may get through
                 _log.warning("The lease of job %s was not renewed: %s", claim.job.id, _told(error))
+
+
+def _failure_of(work: asyncio.Future[Any]) -> Exception | None:
+    if work.cancelled():
+        # Not by this runner: by something that the handler waited for. It counts, lest it go on for ever.
+        return RuntimeError("the handler was cancelled from within")
+    error = work.exception()
+    if error is not None and not isinstance(error, Exception):
+        raise error
+    return error
+
+
+async def _persistently(write: Callable[[], Awaitable[R]]) -> R:
+    """Write what came of a job; while the database does not answer, again, for as long as the job is this worker's."""
+    for failures in count(1):
+        try:
+            return await write()
+        except (ServerUnavailable, OperationTimeout) as error:
+            _log.warning("What came of a job is written down later: %s", _told(error))
+        await asyncio.sleep(_break_s(failures))
+    raise AssertionError  # the loop has no end
+
+
+def _break_s(failures: int) -> float:
+    return min(0.2 * 2.0 ** min(failures, 20), _LONGEST_BREAK_S) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+
+
+async def _stopped_within(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
 
 
 def _told(error: BaseException) -> str:

@@ -101,7 +101,7 @@ class QueueTables(Generic[J]):
         return [row for row in running if self._is_abandoned(row, tickets.get(self._ticket(row["_id"])), now)]
 
     def _is_abandoned(self, row: Mapping[str, Any], ticket: Mapping[str, Any] | None, now: datetime) -> bool:
-        if ticket is not None and ticket["attempt"] == row["attempts"] and ticket.get("until") is not None:
+        if ticket is not None and ticket["attempt"] == row.get("attempts") and ticket.get("until") is not None:
             return bool(ticket["until"] <= now)
         # Its worker died between taking the job and taking the lease, or is about to take it.
         started = row.get(self._field("started_at"))
