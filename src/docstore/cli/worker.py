@@ -100,6 +100,11 @@ def _metrics() -> PrometheusMetrics | None:
     from docstore.clients.metrics import PrometheusMetrics
 
     try:
-        return PrometheusMetrics()
+        metrics = PrometheusMetrics()
     except MissingExtra:
         return None
+    import prometheus_client
+
+    # For the whole process, which is ours here.
+    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
+    return metrics

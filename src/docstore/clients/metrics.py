@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from docstore.clients.metric_names import METRICS
 from docstore.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class NoMetrics:
 
 
 class PrometheusMetrics:
-    """Numbers for Prometheus, named ``docstore_…``; needs the extra ``metrics``.
+    """Numbers for Prometheus, named ``docstore_…`` and described as `METRICS` says; needs the extra ``metrics``.
 
     Args:
         registry: where they are kept; one of its own when None.
@@ -74,10 +75,15 @@ class PrometheusMetrics:
         """Everything in Prometheus' text format."""
         return self._client.generate_latest(self._registry)
 
+    @property
+    def content_type(self) -> str:
+        """What `exposition` is, as an HTTP header says it."""
+        return self._client.CONTENT_TYPE_LATEST
+
     def _of(self, kind: Any, name: str, labels: dict[str, str]) -> Any:
         made = self._made.get(name)
         if made is None:
-            said = name.replace("_", " ")
-            made = kind(f"docstore_{name}", f"docstore: {said}", tuple(labels), registry=self._registry)
+            said = METRICS.get(name) or name.replace("_", " ")
+            made = kind(f"docstore_{name}", said, tuple(labels), registry=self._registry)
             self._made[name] = made
         return made.labels(**labels) if labels else made

@@ -107,7 +107,7 @@ class HealthServer:
         if self._before_metrics is not None:
             await self._before_metrics()
         self._metrics.gauge("event_loop_lag_seconds", self._worst_lag_s)
-        return web.Response(body=self._metrics.exposition(), content_type="text/plain")
+        return web.Response(body=self._metrics.exposition(), headers={"Content-Type": self._metrics.content_type})
 
     async def _watch_the_loop(self) -> None:
         # Heartbeats share the loop: a handler that blocks it loses its partitions.
