@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import pytest
+from tests.workers.conftest import QueueConsumer
 
 from docstore.clients.metrics import PrometheusMetrics
 from docstore.errors import ServerUnavailable, SettingsError
@@ -101,6 +104,41 @@ async def test_every_worker_of_the_registry_begins_and_ends(store: Store) -> Non
         stop.set()
         await task
     assert [worker.health().failures for worker in workers] == [0] * len(workers)
+
+
+async def test_a_worker_is_ready_when_it_reads_and_until_it_is_told_to_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected, ended = asyncio.Event(), asyncio.Event()
+
+    class Reader:
+        group, topics = "reader", ("t",)
+
+        async def handle(self, message: Any) -> None:
+            await ended.wait()
+
+    @asynccontextmanager
+    async def make_consumer(*_: Any, **__: Any) -> AsyncIterator[QueueConsumer]:
+        await connected.wait()  # as while no broker answers
+        consumer = QueueConsumer()
+        consumer.put(b"1")
+        yield consumer
+
+    monkeypatch.setattr(store, "make_consumer", make_consumer)
+    worker, stop = RunningWorker(kind(Reader()), store), asyncio.Event()
+    task = asyncio.create_task(run_workers([worker], stop))
+    await asyncio.sleep(0.05)
+    assert not worker.health().ok
+    connected.set()
+    async with asyncio.timeout(10):
+        while not worker.health().ok or not worker.health().consumer.in_hand:  # type: ignore[union-attr]  # it is ok
+            await asyncio.sleep(0.01)
+    stop.set()
+    await asyncio.sleep(0.05)
+    health = worker.health()
+    assert (health.ok, health.running, health.ending) == (False, True, True)
+    ended.set()
+    await task
 
 
 async def test_probes_and_metrics_are_answered(store: Store) -> None:

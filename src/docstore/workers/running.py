@@ -31,7 +31,8 @@ class WorkerHealth:
 
     Attributes:
         name: its name.
-        running: whether it is at work, and not waiting to begin again.
+        running: whether it is at work, connected to what it reads, and not waiting to begin again.
+        ending: whether it was told to stop, and finishes what it has begun.
         failures: how often it failed since it began.
         last_error: the last failure in words.
         consumer: how its consumer is doing; None of one that reads no topic.
@@ -39,14 +40,15 @@ class WorkerHealth:
 
     name: str
     running: bool
+    ending: bool
     failures: int
     last_error: str | None
     consumer: ConsumerHealth | None
 
     @property
     def ok(self) -> bool:
-        """Whether it is at work and, if it reads topics, reads them."""
-        return self.running and (self.consumer is None or self.consumer.ok)
+        """Whether it is at work, is to go on, and, if it reads topics, reads them."""
+        return self.running and not self.ending and (self.consumer is None or self.consumer.ok)
 
 
 class RunningWorker:
@@ -71,6 +73,7 @@ class RunningWorker:
         self._resources = resources
         self._drain_s = drain_s
         self._metrics = metrics or NoMetrics()
+        self._stop: asyncio.Event | None = None
         self._running = False
         self._failures = 0
         self._last_error: str | None = None
@@ -79,7 +82,8 @@ class RunningWorker:
     def health(self) -> WorkerHealth:
         """How it is doing now."""
         consumer = self._runner.health() if self._runner is not None else None
-        return WorkerHealth(self._kind.name, self._running, self._failures, self._last_error, consumer)
+        ending = self._stop is not None and self._stop.is_set()
+        return WorkerHealth(self._kind.name, self._running, ending, self._failures, self._last_error, consumer)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set.
@@ -87,6 +91,7 @@ class RunningWorker:
         Raises:
             SettingsError, MissingExtra: it cannot begin as things are set up; trying again would not help.
         """
+        self._stop = stop
         in_a_row = 0
         while not stop.is_set():
             began = time.monotonic()
@@ -108,14 +113,15 @@ class RunningWorker:
                 await _pause(stop, in_a_row)
 
     async def _work(self, worker: AnyWorker, stop: asyncio.Event) -> None:
-        self._running = True
         try:
             if not hasattr(worker, "topics"):
+                self._running = True
                 await worker.run(stop)
                 return
             reader = cast(Worker, worker)
             self._runner = ConsumerRunner(reader, drain_s=self._drain_s, metrics=self._metrics)
             async with self._resources.make_consumer(reader.group, reader.topics, listener=self._runner) as consumer:
+                self._running = True
                 await self._runner.run(consumer, stop)
         finally:
             self._running = False
