@@ -16,10 +16,39 @@ from docstore.errors import ServerUnavailable, SettingsError
 from docstore.models import Tag
 from docstore.outbox import OutboxEntry, outbox_metrics
 from docstore.store import Store
+from docstore.workers import health as health_module
 from docstore.workers import running as running_module
 from docstore.workers.health import HealthServer
 from docstore.workers.registry import WORKERS, WorkerKind
 from docstore.workers.running import RunningWorker, run_workers
+
+
+@pytest.mark.parametrize("fault", [ServerUnavailable("away"), None])
+async def test_metrics_are_answered_while_the_database_is_away(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception | None
+) -> None:
+    async def ask() -> None:
+        if fault is not None:
+            raise fault
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(health_module, "_ASK_S", 0.05)
+    metrics = PrometheusMetrics()
+    metrics.count("outbox_published", 3)
+    async with (
+        HealthServer([], metrics=metrics, before_metrics=ask) as server,
+        aiohttp.ClientSession(server.url) as session,
+    ):
+        answer = await session.get("/metrics")
+        text = await answer.text()
+    assert answer.status == 200
+    assert "docstore_outbox_published_total 3.0" in text
+    assert "docstore_database_answers 0.0" in text
+
+
+async def test_a_port_that_cannot_be_is_refused() -> None:
+    with pytest.raises(SettingsError, match="65535"):
+        await HealthServer([], port=70_000).__aenter__()
 
 
 @pytest.fixture(autouse=True)

@@ -31,6 +31,7 @@ METRICS: Final[Mapping[str, str]] = MappingProxyType(
         "jobs_completed": "Jobs done.",
         "jobs_retried": "Attempts that failed, and will be made again.",
         "jobs_failed": "Jobs given up.",
+        "database_answers": "Whether the database told what waits; if not, those numbers are as they were last.",
         "event_loop_lag_seconds": "How late the event loop was lately; who blocks it loses partitions.",
     }
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -10,13 +11,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from docstore.clients.metrics import PrometheusMetrics
-from docstore.errors import SettingsError
+from docstore.errors import DocstoreError, SettingsError
 from docstore.workers.running import RunningWorker
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 _LAG_EVERY_S: Final = 1.0
+_ASK_S: Final = 4.0
+
+_log = logging.getLogger("docstore.workers")
 
 
 class HealthServer:
@@ -28,12 +32,13 @@ class HealthServer:
     Args:
         workers: whose health.
         metrics: what ``/metrics`` shows; 404 when None.
-        before_metrics: called before ``/metrics`` answers, to fill in what has to be asked for.
+        before_metrics: called before ``/metrics`` answers, to fill in what has to be asked for; when it fails, or takes
+            too long, ``database_answers`` is 0 and its numbers are as they were last.
         host: where to listen.
         port: which port; 0 takes a free one.
 
     Raises:
-        SettingsError: on entering, when the port is taken.
+        SettingsError: on entering, when the port is taken, or there is none of that number.
     """
 
     def __init__(
@@ -66,10 +71,11 @@ class HealthServer:
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._port).start()
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             await self._runner.cleanup()
+            why = error.strerror if isinstance(error, OSError) else "ports end at 65535"
             raise SettingsError(
-                f"the health server cannot listen on {self._host}:{self._port}: {error.strerror}.",
+                f"the health server cannot listen on {self._host}:{self._port}: {why}.",
                 hint="Give another port with --health-port, or 0 for a free one.",
             ) from error
         host, port = self._runner.addresses[0][:2]
@@ -104,10 +110,23 @@ class HealthServer:
 
         if self._metrics is None:
             raise web.HTTPNotFound(text="Metrics need the extra 'metrics': pip install 'docstore[metrics]'.\n")
-        if self._before_metrics is not None:
-            await self._before_metrics()
+        await self._ask()
         self._metrics.gauge("event_loop_lag_seconds", self._worst_lag_s)
         return web.Response(body=self._metrics.exposition(), headers={"Content-Type": self._metrics.content_type})
+
+    async def _ask(self) -> None:
+        """Fill in what has to be asked for. Who cannot be asked must not take all other numbers away."""
+        if self._before_metrics is None or self._metrics is None:
+            return
+        try:
+            async with asyncio.timeout(_ASK_S):
+                await self._before_metrics()
+        except (DocstoreError, TimeoutError) as error:
+            told = str(error) if isinstance(error, DocstoreError) else f"no answer within {_ASK_S:g} s"
+            _log.warning("Metrics of the database are as they were last: %s", told)
+            self._metrics.gauge("database_answers", 0)
+        else:
+            self._metrics.gauge("database_answers", 1)
 
     async def _watch_the_loop(self) -> None:
         # Heartbeats share the loop: a handler that blocks it loses its partitions.
