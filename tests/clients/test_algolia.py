@@ -177,6 +177,19 @@ async def test_a_bad_record_is_refused_before_anything_is_sent(
     assert not await index.exists("posts")
 
 
+@pytest.mark.parametrize("object_id", ["", "half \ud800", None])
+async def test_an_object_id_that_no_request_can_carry_is_refused(index: AlgoliaIndex, object_id: Any) -> None:
+    for call in (
+        index.get_object("posts", object_id),
+        index.get_objects("posts", [object_id]),
+        index.delete_objects("posts", [object_id]),
+        index.partial_update("posts", object_id, {"n": 1}),
+        index.partial_update_many("posts", {object_id: {"n": 1}}),
+    ):
+        with pytest.raises(ValidationFailed, match="posts"):
+            await call
+
+
 async def test_only_operations_that_may_be_repeated(index: AlgoliaIndex) -> None:
     await index.save_objects("posts", [{"objectID": "1", "n": 1}])
     for operation in ("Increment", "Decrement", "Add"):

@@ -8,6 +8,7 @@ import pytest
 from tests.search.engine import Meddled
 
 from docstore.clients import SearchIndex
+from docstore.errors import ReindexRefused
 from docstore.models import Account, Platform, Post
 from docstore.search import ACCOUNTS, POSTS, SearchParked, apply_changes, content_hash, full_sync, sync_index, verify
 from docstore.store import Store
@@ -128,3 +129,16 @@ async def test_accounts_are_compared_by_their_own_ids(index: SearchIndex) -> Non
 )
 def test_the_same_content_has_the_same_hash(one: Any, other: Any, same: bool) -> None:
     assert (content_hash(one) == content_hash(other)) is same
+
+
+async def test_a_large_index_is_not_emptied_for_want_of_documents(post: Post, index: SearchIndex, store: Store) -> None:
+    await full_sync(index)
+    await index.save_objects("posts", [{"objectID": f"{number}"} for number in range(1_000)])
+    for call in (sync_index(index, POSTS), verify(index, POSTS, mend=True), full_sync(index, records=[POSTS])):
+        with pytest.raises(ReindexRefused, match="1,000 records or more would be deleted"):
+            await call
+    assert await index.count("posts") == 1_001
+    assert (await verify(index, POSTS)).orphaned == 1_000, "to look is free"
+    assert (await sync_index(index, POSTS, force=True)).deleted == {"posts": 1_000}
+    await index.save_objects("posts", [{"objectID": f"{number}"} for number in range(999)])
+    assert (await sync_index(index, POSTS)).deleted == {"posts": 999}, "few are soon written again"

@@ -161,6 +161,10 @@ async def test_any_value_is_found_by_itself(filled: SearchIndex, value: str) -> 
         ({"rating": "5-4"}, ValidationFailed, "rating"),
         ({"rating": True}, ValidationFailed, "rating"),
         ({"rating": float("nan")}, ValidationFailed, "rating"),
+        ({"rating": (0, 10**400)}, ValidationFailed, "rating"),
+        ({"rating": 10**400}, ValidationFailed, "rating"),
+        ({"rating": NumberRange(float("nan"), None)}, ValidationFailed, "rating"),
+        (["platform"], ValidationFailed, "filters"),
     ],
 )
 async def test_filters_that_do_not_fit_are_named(filled: SearchIndex, filters: Any, error: Any, told: str) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from docstore.clients import SearchIndex
+from docstore.errors import DocstoreError
 from docstore.search import ALL_RECORDS, declared_settings, pull_settings, push_settings, settings_differences
 
 
@@ -76,3 +80,30 @@ async def test_virtual_replicas_keep_to_their_own_few_settings(index: SearchInde
     assert await settings_differences(index, folder=tmp_path) == []
     await pull_settings(index, tmp_path, ["things"])
     assert declared_settings(tmp_path)["things"]["replicas"] == declared["replicas"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"settings": {}, "synonyms": 5}, "synonyms"),
+        ({"settings": {}, "rules": [{"conditions": []}]}, "rules"),
+        ({"settings": {"replicas": 5}}, "settings.replicas"),
+        ({"settings": {}, "replicas": ["posts_by_date"]}, "replicas"),
+        ({"settings": {"replicas": ["virtual(posts_a)"]}, "replicas": {"posts_a": {}, "posts_typo": {}}}, "posts_typo"),
+    ],
+)
+async def test_a_file_that_does_not_fit_is_told_before_anything_is_pushed(
+    index: SearchIndex, tmp_path: Path, content: Any, told: str
+) -> None:
+    (tmp_path / "posts.json").write_text(json.dumps(content), encoding="utf-8")
+    for call in (push_settings, settings_differences):
+        with pytest.raises(DocstoreError, match=told):
+            await call(index, ["posts"], folder=tmp_path)
+    assert not await index.list_indexes()
+
+
+async def test_a_folder_that_is_not_there_is_told(index: SearchIndex, tmp_path: Path) -> None:
+    with pytest.raises(DocstoreError, match="no such folder"):
+        await push_settings(index, folder=tmp_path / "typo")
+    await push_settings(index, ["categories"])
+    assert await pull_settings(index, tmp_path / "new", ["categories"]) == {"categories": True}

@@ -27,6 +27,9 @@ IndexArgument = Annotated[list[str] | None, typer.Argument(help="Indexes; all of
 PatienceOption = Annotated[
     float, typer.Option(help="Seconds to wait for an engine that is away.", min=0, metavar="SECONDS")
 ]
+EmptyingOption = Annotated[
+    bool, typer.Option("--force", help="Also when more than half of a large index is to be deleted.")
+]
 _PATIENCE_S = 300.0
 
 
@@ -64,6 +67,7 @@ def sync(
     context: typer.Context,
     indexes: IndexArgument = None,
     every: Annotated[bool, typer.Option("--all", help="Write every record, without comparing it first.")] = False,
+    force: EmptyingOption = False,
     patience: PatienceOption = _PATIENCE_S,
     json: JsonFlag = False,
 ) -> None:
@@ -83,9 +87,13 @@ def sync(
                 for record in opened.records(indexes):
                     if every:
                         counted = progress.counted
-                        report = await full_sync(opened.index, counted, records=[record], patience_s=patience)
+                        report = await full_sync(
+                            opened.index, counted, records=[record], force=force, patience_s=patience
+                        )
                     else:
-                        report = await sync_index(opened.index, record, on_progress=progress, patience_s=patience)
+                        report = await sync_index(
+                            opened.index, record, force=force, on_progress=progress, patience_s=patience
+                        )
                     total.merge(report)
         show_sync(invocation, total)
         invocation.print_json({"ok": not total.parked, **asdict(total)})
@@ -165,6 +173,7 @@ def verify(
     grace: Annotated[
         float, typer.Option(help="Seconds that changes may be on their way before they count.", min=0)
     ] = 3.0,
+    force: EmptyingOption = False,
     patience: PatienceOption = _PATIENCE_S,
     json: JsonFlag = False,
 ) -> None:
@@ -177,7 +186,7 @@ def verify(
 
         async with opened_search(invocation) as opened:
             with SearchProgress(invocation) as progress:
-                look = partial(compare, opened.index, mend=mend, grace_s=grace, on_progress=progress)
+                look = partial(compare, opened.index, mend=mend, force=force, grace_s=grace, on_progress=progress)
                 reports = [await look(each, patience_s=patience) for each in opened.records(indexes)]
         show_verify(invocation, reports)
         ok = all(each.ok for each in reports)

@@ -81,7 +81,7 @@ _HINTS = {
     401: "Check ALGOLIA_APP_ID and the API keys.",
     403: "Check ALGOLIA_APP_ID, and the keys' rights: ALGOLIA_WRITE_API_KEY needs addObject, deleteObject, "
     "settings, editSettings, browse and search, ALGOLIA_SEARCH_API_KEY needs search.",
-    404: "Check the index's name and ALGOLIA_INDEX_PREFIX, and run `docstore indexes sync`.",
+    404: "Check the index's name and ALGOLIA_INDEX_PREFIX, and run `docstore search reindex`, which builds it.",
     413: "Send smaller records or batches.",
 }
 _FIELDS = {401: "ALGOLIA_APP_ID", 403: "ALGOLIA_WRITE_API_KEY", 404: "ALGOLIA_INDEX_PREFIX"}

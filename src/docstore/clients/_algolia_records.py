@@ -98,7 +98,7 @@ def check_repeatable(attributes: Mapping[str, JsonValue], index: str) -> None:
 
 
 def check_ids(object_ids: Sequence[object], index: str) -> None:
-    """Refuse empty identifiers and those that are no strings.
+    """Refuse empty identifiers, those that are no strings, and strings that no request can carry.
 
     Raises:
         ValidationFailed: one of them is.
@@ -110,6 +110,7 @@ def check_ids(object_ids: Sequence[object], index: str) -> None:
                 field="objectID",
                 value_type=type(object_id).__name__,
             )
+        _text(object_id, index, "objectID")
 
 
 def batches(bodies: Iterable[bytes]) -> Iterator[list[bytes]]:

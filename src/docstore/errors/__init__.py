@@ -21,7 +21,7 @@
     ├── BackupError                 a backup cannot be made, read, restored or pruned
     │   ├── CorruptBackup           what is stored is not what was written; says which file, and where in it
     │   └── RestoreRefused          the restore would overwrite, or meets another one's half
-    ├── ReindexRefused              the new search index is empty, or much smaller than the old one
+    ├── ReindexRefused              the search index would be empty, or much smaller than it is
     ├── BranchError                 a branch cannot be made, compared or removed
     ├── DocumentError               something about one document
     │   ├── NotFound                no living document matches

@@ -82,6 +82,6 @@ class BranchError(DocstoreError):
 
 
 class ReindexRefused(DocstoreError):
-    """The new index is empty or much smaller than the one that it would replace."""
+    """The index would be empty, or much smaller than it is."""
 
     code = "reindex_refused"

@@ -7,7 +7,7 @@ anew, comparing it with the documents, its settings as files, and searching. Kno
 
 from docstore.search.changes import ChangeLog, LoggedChange, Replay
 from docstore.search.checkpoints import SearchReindex, SearchWatch
-from docstore.search.comparing import VerifyReport, content_hash, sync_index, verify
+from docstore.search.comparing import VerifyReport, sync_index, verify
 from docstore.search.facade import (
     AccountHit,
     AccountSort,
@@ -19,6 +19,7 @@ from docstore.search.facade import (
     search_posts,
     use_search_index,
 )
+from docstore.search.hashing import content_hash
 from docstore.search.objects import SearchObject
 from docstore.search.options import ReindexOptions, ReindexReport
 from docstore.search.parked import SearchParked
@@ -29,11 +30,11 @@ from docstore.search.reindexing import reindex
 from docstore.search.settings import (
     MISSING,
     SettingDifference,
-    declared_settings,
     pull_settings,
     push_settings,
     settings_differences,
 )
+from docstore.search.settings_files import declared_settings
 from docstore.search.status import IndexStatus, ParkedRecord, index_status
 from docstore.search.sync import SyncReport, apply_changes, full_sync
 

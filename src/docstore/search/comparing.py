@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-from array import array
-from bisect import bisect_left
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -14,6 +11,8 @@ from typing import Any, NamedTuple
 
 from docstore.clients.protocols import SearchIndex
 from docstore.search.building import built_from
+from docstore.search.emptying import refuse_to_empty
+from docstore.search.hashing import Fingerprints, content_hash
 from docstore.search.parked import parked_ids
 from docstore.search.patience import patient
 from docstore.search.progress import OnProgress, Progress
@@ -25,8 +24,6 @@ from docstore.search.writing import Prepared, RecordWriter
 _PAGE = 1_000
 _LOOKED_AT_AGAIN = 10_000
 _NAMED = 20
-# What an engine adds to a record that it returns.
-_ADDED = ("_highlightResult", "_snippetResult", "_rankingInfo", "_distinctSeqID")
 
 
 class Differences(NamedTuple):
@@ -90,6 +87,7 @@ async def verify(
     record: SearchRecord,
     *,
     mend: bool = False,
+    force: bool = False,
     grace_s: float = 0.0,
     on_progress: OnProgress | None = None,
     patience_s: float = 0.0,
@@ -102,11 +100,17 @@ async def verify(
         index: the search engine.
         record: the kind.
         mend: write what is missing or stale, delete what is orphaned, and park what cannot be written.
+        force: mend also where that deletes more than half of an index of more than a thousand records.
         grace_s: how long to wait before the second look.
         on_progress: told after each chunk.
         patience_s: for how long an engine that is away is asked again.
+
+    Raises:
+        ReindexRefused: to mend would delete that much; nothing was written.
     """
     index = patient(index, patience_s)
+    if mend and not force:
+        await refuse_to_empty(index, record)
     report = VerifyReport(record.index)
     waiting: list[str] = []
     async with aclosing(differences(index, record, report, on_progress)) as found:
@@ -129,13 +133,24 @@ async def verify(
 
 
 async def sync_index(
-    index: SearchIndex, record: SearchRecord, *, on_progress: OnProgress | None = None, patience_s: float = 0.0
+    index: SearchIndex,
+    record: SearchRecord,
+    *,
+    force: bool = False,
+    on_progress: OnProgress | None = None,
+    patience_s: float = 0.0,
 ) -> SyncReport:
     """Write every record that is not what its document says, delete those without one, and try parked ones again.
 
     An engine that is away is asked again for `patience_s` seconds.
+
+    Raises:
+        ReindexRefused: more than half of an index of more than a thousand records would be deleted, and it is not
+            forced; nothing was written.
     """
     index = patient(index, patience_s)
+    if not force:
+        await refuse_to_empty(index, record)
     report = SyncReport()
     parked = await parked_ids(record.index)
     await mend_records(index, record, parked, report)
@@ -150,7 +165,7 @@ async def differences(
 ) -> AsyncGenerator[Differences, None]:
     """What differs, chunk by chunk: first by the documents, then by the records that have none."""
     total, done = await expected_documents(record), 0
-    expected = _Fingerprints()
+    expected = Fingerprints()
     writer = RecordWriter(index, record)
     async with aclosing(rows_of(record, Range())) as chunks:
         async for rows in chunks:
@@ -218,45 +233,6 @@ def _compared(prepared: Prepared, held: Mapping[str, Mapping[str, Any]]) -> Diff
         if object_id in held and content_hash(json.loads(record.body)) != content_hash(held[object_id])
     ]
     return Differences(missing, stale, [], list(prepared.unfit))
-
-
-def content_hash(record: Mapping[str, Any]) -> bytes:
-    """The same for records of the same content, whatever their attributes' order and the kind of whole numbers."""
-    told = {name: _plain(value) for name, value in record.items() if name not in _ADDED}
-    text = json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    return value
-
-
-class _Fingerprints:
-    """A set of texts in eight bytes each. Two of them may share one, once in ten million sets of a million."""
-
-    def __init__(self) -> None:
-        self._numbers = array("Q")
-
-    def add(self, text: str) -> None:
-        self._numbers.append(_number(text))
-
-    def sort(self) -> None:
-        self._numbers = array("Q", sorted(self._numbers))
-
-    def __contains__(self, text: str) -> bool:
-        number = _number(text)
-        at = bisect_left(self._numbers, number)
-        return at < len(self._numbers) and self._numbers[at] == number
-
-
-def _number(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def _tell(on_progress: Callable[[Progress], None] | None, record: SearchRecord, stage: str, done: int, of: int) -> None:

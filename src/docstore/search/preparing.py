@@ -6,7 +6,8 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from docstore.clients.protocols import SearchIndex
-from docstore.search.settings import declared_settings, push_settings
+from docstore.search.settings import push_settings
+from docstore.search.settings_files import declared_settings
 
 # By engine, the indexes that are known to be there: they are asked for once.
 _known: Final[WeakKeyDictionary[object, set[str]]] = WeakKeyDictionary()

@@ -25,7 +25,8 @@ from docstore.search.patience import patient
 from docstore.search.progress import OnProgress, Progress
 from docstore.search.records import SearchRecord
 from docstore.search.scanning import expected_documents, ranges
-from docstore.search.settings import configuration_of, declared_settings, push_settings
+from docstore.search.settings import configuration_of, push_settings
+from docstore.search.settings_files import declared_settings
 from docstore.search.sync import SyncReport, apply_changes
 from docstore.search.temporaries import sweep, temporary_name
 from docstore.search.writing import RecordWriter

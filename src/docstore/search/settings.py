@@ -1,29 +1,19 @@
-"""Index settings, synonyms, rules and replicas: files of `indexes/algolia`, pushed, pulled and compared.
-
-A file is what Algolia's own command line exports of an index (``settings``, ``synonyms``, ``rules``), and ``replicas``:
-the settings of each replica.
-"""
+"""Index settings, synonyms, rules and replicas: files of `indexes/algolia`, pushed, pulled and compared."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
 
 from docstore.clients.protocols import SearchIndex
-from docstore.errors import DocstoreError
+from docstore.search.settings_files import Declared, bare, declared_settings, known_settings, write_settings
 
-_IN_CHECKOUT = Path(__file__).parents[3] / "indexes" / "algolia"
 _NOT_SETTINGS: Final = frozenset({"version", "primary"})
 
 MISSING: Final = "index"
-
-Declared = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +31,6 @@ class SettingDifference:
     what: str
     declared: Any
     held: Any
-
-
-def declared_settings(folder: Path | None = None) -> dict[str, Declared]:
-    """What is declared for each index: its `settings`, `replicas`, `synonyms` and `rules`, by its logical name.
-
-    Args:
-        folder: where the files are: those of the checkout, or of the installed package, when None.
-
-    Raises:
-        DocstoreError: the files are neither in the installed package nor in a checkout, or one is no JSON object.
-    """
-    found: dict[str, Declared] = {}
-    for each in (folder or _folder()).iterdir():
-        if each.name.endswith(".json"):
-            found[each.name.removesuffix(".json")] = _read(each)
-    return dict(sorted(found.items()))
 
 
 async def push_settings(
@@ -139,7 +113,7 @@ async def pull_settings(
         names: which indexes.
         every: all settings, not just those that the file declares; of an index without a file always all.
     """
-    known = await asyncio.to_thread(_known, folder)
+    known = await asyncio.to_thread(known_settings, folder)
     changed: dict[str, bool] = {}
     for name in names:
         if not await index.exists(name):
@@ -153,7 +127,7 @@ async def pull_settings(
             made["replicas"] = replicas
         changed[name] = made != before
         if changed[name]:
-            await asyncio.to_thread(_write, folder / f"{name}.json", made)
+            await asyncio.to_thread(write_settings, folder / f"{name}.json", made)
     return changed
 
 
@@ -164,22 +138,18 @@ def _replicas_in(declared: Declared) -> dict[str, Declared]:
     follows by itself, and takes few settings of its own.
     """
     listed = declared["settings"].get("replicas") or ()
-    virtual = {_bare(each) for each in listed if each != _bare(each)}
+    virtual = {bare(each) for each in listed if each != bare(each)}
     shared = {each: value for each, value in declared["settings"].items() if each != "replicas"}
     return {
         each: dict(own) if each in virtual else {**shared, **own} for each, own in declared.get("replicas", {}).items()
     }
 
 
-def _bare(replica: str) -> str:
-    return replica.removeprefix("virtual(").removesuffix(")")
-
-
 async def _replicas(index: SearchIndex, name: str, before: Mapping[str, Mapping[str, Any]]) -> Declared:
     primary = await index.get_settings(name)
     listed = primary.get("replicas")
     found: Declared = {}
-    for each in map(_bare, map(str, listed if isinstance(listed, list) else ())):
+    for each in map(bare, map(str, listed if isinstance(listed, list) else ())):
         held = await index.get_settings(each)
         own = [one for one, value in sorted(held.items()) if one not in _NOT_SETTINGS and value != primary.get(one)]
         # Those of the file first, in its order.
@@ -215,35 +185,3 @@ def _entries(
         for each in sorted(ours.keys() | theirs.keys())
         if ours.get(each) != theirs.get(each)
     ]
-
-
-def _known(folder: Path) -> dict[str, Declared]:
-    return declared_settings(folder) if folder.is_dir() else {}
-
-
-def _write(file: Path, content: Declared) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _read(file: Traversable) -> Declared:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DocstoreError(f"{file.name} of the search settings is not JSON.", hint="Mend the file.") from error
-    if not isinstance(content, dict) or not isinstance(content.get("settings"), dict):
-        raise DocstoreError(
-            f"{file.name} of the search settings is no export of an index.",
-            hint='It is a JSON object with "settings", and "synonyms", "rules" and "replicas" where there are any.',
-        )
-    return content
-
-
-def _folder() -> Traversable:
-    packaged = files("docstore") / "_files" / "indexes" / "algolia"
-    for folder in (packaged, _IN_CHECKOUT):
-        if folder.is_dir():
-            return folder
-    raise DocstoreError(
-        "The declared search settings were not found in the installed package.", hint="Install docstore again."
-    )

@@ -12,7 +12,8 @@ from docstore.search.checkpoints import SearchReindex
 from docstore.search.parked import SearchParked
 from docstore.search.records import SearchRecord
 from docstore.search.scanning import count
-from docstore.search.settings import declared_settings, settings_differences
+from docstore.search.settings import settings_differences
+from docstore.search.settings_files import declared_settings
 from docstore.search.temporaries import leftovers
 
 _NAMED = 10

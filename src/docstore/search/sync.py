@@ -10,6 +10,7 @@ from typing import Any
 
 from docstore.clients.protocols import SearchIndex
 from docstore.search.checkpoints import SearchReindex
+from docstore.search.emptying import refuse_to_empty
 from docstore.search.patience import patient
 from docstore.search.reading import VALUES_AT_ONCE, in_batches
 from docstore.search.records import BATCH, Built, Id, SearchRecord, build
@@ -130,6 +131,7 @@ async def full_sync(
     on_progress: OnProgress | None = None,
     *,
     records: Sequence[SearchRecord] = ALL_RECORDS,
+    force: bool = False,
     patience_s: float = 0.0,
 ) -> SyncReport:
     """Save the record of every document, then delete the records that stand for none.
@@ -140,11 +142,17 @@ async def full_sync(
         index: the search engine.
         on_progress: told after each batch.
         records: the kinds of records to sync.
+        force: also where more than half of an index of more than a thousand records is deleted.
         patience_s: for how long an engine that is away is asked again.
+
+    Raises:
+        ReindexRefused: that much would be deleted; nothing of this kind was written.
     """
     index = patient(index, patience_s)
     report = SyncReport()
     for record in records:
+        if not force:
+            await refuse_to_empty(index, record)
         writer = RecordWriter(index, record)
         total, done = await expected_documents(record), 0
         async with aclosing(rows_of(record, Range())) as chunks:

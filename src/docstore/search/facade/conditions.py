@@ -48,6 +48,13 @@ def compile_conditions(given: Mapping[str, Any] | None, attributes: Mapping[str,
         UnknownField: there is no such filter; names those there are.
         ValidationFailed: a value does not fit; names the filter.
     """
+    if given is not None and not isinstance(given, Mapping):
+        raise ValidationFailed(
+            "filters are values by attribute.",
+            hint='Such as {"platform": ["YOUTUBE"]}.',
+            field="filters",
+            value_type=type(given).__name__,
+        )
     facets: list[tuple[str, ...]] = []
     numbers: list[str] = []
     for name, value in (given or {}).items():

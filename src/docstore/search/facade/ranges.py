@@ -11,6 +11,7 @@ from docstore.errors import ValidationFailed
 
 _UNITS: Final = {"": 1, "K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
 _NUMBER: Final = r"(\d{1,15}(?:\.\d{1,9})?)\s*([KMB]?)"
+_LARGEST: Final = 1e300
 _FORMS: Final = (
     (re.compile(rf"{_NUMBER}\s*(?:-|–|TO)\s*{_NUMBER}"), "between"),
     (re.compile(rf"{_NUMBER}\s*\+"), "from"),
@@ -56,15 +57,12 @@ def parse_range(value: object, field: str) -> NumberRange:
 
 def _parsed(value: object) -> NumberRange | None:
     match value:
-        case NumberRange():
-            return value
-        case bool():
-            return None
-        case int() | float():
-            return NumberRange(value, value) if math.isfinite(value) else None
-        case (low, high):
+        case NumberRange(low, high) | (low, high):
             ends = [_end(low), _end(high)]
             return None if any(map(_is_nan, ends)) else NumberRange(ends[0], ends[1])
+        case int() | float():
+            end = _end(value)
+            return None if _is_nan(end) else NumberRange(end, end)
         case str():
             return _read(value.strip().upper())
         case _:
@@ -95,7 +93,7 @@ def _number(digits: str, unit: str) -> float:
 def _end(value: object) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
         return math.nan
     return float(value)
 
