@@ -1,7 +1,7 @@
 """Binding models to a database: Beanie's initialisation, on guarded handles."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +24,7 @@ from docstore.documents.ids import refuse_none_as_id
 from docstore.documents.integrity import BoundReferences, CollectionKeeper, DeletionStep, graph_of
 from docstore.documents.links import keep_declared_names
 from docstore.documents.queries import FindManyStock, FindOneStock
+from docstore.documents.references import Reference, references_of
 from docstore.documents.transactions import use_client
 from docstore.documents.triggers import check_triggers, trigger_hook
 from docstore.errors import SettingsError
@@ -114,11 +115,29 @@ async def _create_missing(database: AsyncDatabase[dict[str, Any]], names: Sequen
 def _keep_references(
     database: AsyncDatabase[dict[str, Any]], registry: GuardRegistry, models: Sequence[type[Any]]
 ) -> None:
+    for model, reference in _to_nowhere(models):
+        _log.warning(
+            "%s.%s refers to %s, and no document class has that name: it is not checked, and nothing follows from it.",
+            model.__name__,
+            reference.attribute,
+            reference.target,
+        )
     graph = graph_of(models)
     registry.references = bound = BoundReferences(graph, database, registry)
     for name in tuple(registry):
         if graph.concerns(name):
             registry.keep(name, CollectionKeeper(bound, name))
+
+
+def _to_nowhere(models: Sequence[type[Any]]) -> Iterator[tuple[type[Any], Reference]]:
+    """References that name no class at all, be it bound or not: most likely the name is misspelled."""
+    defined = {model.__name__ for model in models}
+    waiting: list[type[Any]] = [StoredDocument]
+    while waiting:
+        model = waiting.pop()
+        defined.add(model.__name__)
+        waiting += model.__subclasses__()
+    return ((each, found) for each in models for found in references_of(each) if found.target not in defined)
 
 
 def _policy(model: type[Any], auditors: Mapping[str, Auditor]) -> Policy:

@@ -23,7 +23,7 @@ class OnDelete(StrEnum):
     NOTHING = "nothing"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Ref:
     """Marks an ObjectId field as a reference: ``Annotated[DocumentId, Ref("Author", on_delete=...)]``.
 
@@ -31,12 +31,16 @@ class Ref:
     and ``list[Annotated[...]]``; not in a nested document, where nothing would keep the reference.
 
     Args:
-        target: the referenced model's class name. A name, because domains refer to each other.
+        target: the referenced model's class name, or the class. A name where domains refer to each other.
         on_delete: the rule applied to the referring document when the target is deleted.
     """
 
     target: str
-    on_delete: OnDelete = OnDelete.RESTRICT
+    on_delete: OnDelete
+
+    def __init__(self, target: str | type[BaseModel], on_delete: OnDelete = OnDelete.RESTRICT) -> None:
+        object.__setattr__(self, "target", target if isinstance(target, str) else target.__name__)
+        object.__setattr__(self, "on_delete", on_delete)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,34 @@ async def test_the_mark_may_stand_at_the_id(bind_models: Bind, model: Any) -> No
     assert await model.get(owned.id) is not None
 
 
+class ByClass(Document):
+    owner_id: Annotated[PydanticObjectId, Ref(Owner, on_delete=OnDelete.CASCADE)]
+
+
+class Misspelled(Document):
+    owner_id: Annotated[PydanticObjectId | None, Ref("Ownner")] = None
+
+
+async def test_a_reference_may_name_the_class_itself(bind_models: Bind) -> None:
+    assert Ref(Owner) == Ref("Owner")
+    assert len({Ref(Owner), Ref("Owner"), Ref("Owner", OnDelete.CASCADE)}) == 2
+    await bind_models(Owner, ByClass, audit=False)
+    with pytest.raises(ReferenceViolation):
+        await ByClass(owner_id=ObjectId()).insert()
+    owner = await Owner().insert()
+    await ByClass(owner_id=owner.id).insert()
+    await owner.delete()
+    assert await ByClass.count() == 0
+
+
+async def test_a_name_that_no_class_has_is_told(bind_models: Bind, caplog: pytest.LogCaptureFixture) -> None:
+    await bind_models(ByClass, Misspelled, audit=False)  # Owner is defined, though not bound
+    assert [each.getMessage() for each in caplog.records if each.name == "docstore.binding"] == [
+        "Misspelled.owner_id refers to Ownner, and no document class has that name: it is not checked, and nothing "
+        "follows from it."
+    ]
+
+
 class Numbers(Document):
     """Lives and dies with its owner, and has its id."""
 
