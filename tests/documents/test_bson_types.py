@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
 
 import pytest
 from beanie import DecimalAnnotation
@@ -38,6 +39,11 @@ class Bill(Document):
     held: Holding[Decimal] | None = None
     by_beanie: DecimalAnnotation = Decimal("2.5")
     given_at: NaiveDatetime = NOON
+
+
+class Keyed(Document):
+    by_number: dict[int, str] = Field(default_factory=dict)
+    by_id: dict[UUID, int] = Field(default_factory=dict)
 
 
 class Tagged(Document):
@@ -144,3 +150,17 @@ async def test_a_field_may_be_called_as_pydantics_notes_are(bind_models: Any) ->
     found = await Tagged.find_one()
     assert found is not None
     assert (found.metadata, found.type) == (PRICE, PRICE)
+
+
+async def test_keys_that_are_stored_as_text_pass_in_updates_and_filters_too(bind_models: Any) -> None:
+    await bind_models(Keyed)
+    one, two = UUID(int=1), UUID(int=2)
+    made = await Keyed(by_number={1: "a"}, by_id={one: 1}).insert()
+    assert await Keyed.find(Keyed.by_number == {1: "a"}, Keyed.by_id == {one: 1}).count() == 1
+    assert await Keyed.find({"by_number": {1: "a"}}).count() == 1
+    await made.set({"by_number": {2: "b"}, "by_id": {two: 2}})
+    assert (made.by_number, made.by_id) == ({2: "b"}, {two: 2})
+    await Keyed.find(Keyed.id == made.id).update({"$set": {"by_number": {3: "c"}}})
+    found = await Keyed.get(made.id)
+    assert found is not None
+    assert (found.by_number, found.by_id) == ({3: "c"}, {two: 2})

@@ -2,11 +2,15 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from datetime import date
+from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin, is_typeddict
+from uuid import UUID
 
 from annotated_types import BaseMetadata, GroupedMetadata
 from beanie import BackLink, Link
+from bson import ObjectId
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -59,6 +63,15 @@ def mapping_value_of(annotation: Any) -> Any:
         return PydanticUndefined
     arguments = get_args(plain)
     return arguments[1] if len(arguments) == 2 else Any
+
+
+def keys_become_text(annotation: Any) -> bool:
+    """Whether an annotation is that of a dict with numbers, ids or dates as keys, which are stored as their text."""
+    plain = bare(annotation)
+    if mapping_value_of(plain) is PydanticUndefined or not get_args(plain):
+        return False
+    keys = bare(get_args(plain)[0])
+    return isinstance(keys, type) and issubclass(keys, int | UUID | date | ObjectId) and not issubclass(keys, Enum)
 
 
 def nested_model(annotation: Any) -> type[BaseModel] | None:

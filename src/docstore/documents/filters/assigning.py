@@ -11,7 +11,7 @@ from pydantic_core.core_schema import CoreConfig
 from docstore.documents.codec.judging import judging_validator
 from docstore.documents.codec.shapes import looks_around
 from docstore.documents.fields import STORED
-from docstore.documents.filters.annotations import element_of, is_link, members
+from docstore.documents.filters.annotations import element_of, is_link, keys_become_text, members
 from docstore.documents.filters.paths import Declaration, FieldPath
 from docstore.documents.filters.values import is_storable, is_the_applications
 from docstore.errors import ValidationFailed
@@ -43,7 +43,10 @@ class Assigner:
             ValidationFailed: the model would refuse it; names the field, what is wrong and the value's type.
         """
         judged = value if self._is_link or not self._validators else self._judged(value)
-        if not is_storable(judged) and not any(is_the_applications(kind, judged) for kind in self._path.types):
+        text = any(map(keys_become_text, self._path.types))
+        if not is_storable(judged, keys_become_text=text) and not any(
+            is_the_applications(kind, judged) for kind in self._path.types
+        ):
             raise self._refusal(value, "what BSON can store fits")
         return judged
 

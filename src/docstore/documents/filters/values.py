@@ -22,6 +22,7 @@ from docstore.documents.filters.annotations import (
     element_of,
     is_free,
     is_link,
+    keys_become_text,
     mapping_value_of,
     members,
     nested_model,
@@ -69,6 +70,7 @@ class Coercer:
         self._holds_documents = self._free or any(
             nested_model(each) or mapping_value_of(each) is not PydanticUndefined for each in alternatives
         )
+        self._keys_become_text = any(map(keys_become_text, alternatives))
         self._holds_links = any(is_link(each) for each in alternatives)
         self._scalars = tuple(each for each in alternatives if self._is_scalar(each))
         plain = {bare(each) for each in self._scalars}
@@ -132,7 +134,7 @@ class Coercer:
             inside = self._elements
             if inside is None or not inside._holds_documents:
                 raise self._unsafe(value)
-        if not is_storable(value):
+        if not is_storable(value, keys_become_text=self._keys_become_text):
             raise self._wrong(value, "what BSON can store")
         return value
 
@@ -222,8 +224,14 @@ def _coerced(kind: Any, value: Any) -> Any:
     return _REFUSED
 
 
-def is_storable(value: Any, depth: int = 0) -> bool:
-    """Whether BSON can hold it: an error of the driver's encoder would name the value."""
+def is_storable(value: Any, depth: int = 0, *, keys_become_text: bool = False) -> bool:
+    """Whether BSON can hold it: an error of the driver's encoder would name the value.
+
+    Args:
+        value: what is to be stored or compared.
+        depth: how deep in a document it stands.
+        keys_become_text: the field's keys are numbers, ids or dates, which are stored as their text.
+    """
     if depth > _DEPTH:
         return False
     if isinstance(value, str):
@@ -232,7 +240,8 @@ def is_storable(value: Any, depth: int = 0) -> bool:
         return value in _INT64
     if isinstance(value, Mapping):
         return all(
-            isinstance(key, str) and "\0" not in key and is_storable(key) and is_storable(each, depth + 1)
+            ("\0" not in key and is_storable(key) if isinstance(key, str) else keys_become_text)
+            and is_storable(each, depth + 1)
             for key, each in value.items()
         )
     if isinstance(value, list | tuple | set | frozenset):
