@@ -293,7 +293,7 @@ class Store:
 
     async def _arrive(self) -> None:
         self._loop, self._process = asyncio.get_running_loop(), os.getpid()
-        # A Store whose loop ended without leaving it is past caring; that of the process this one is a fork of is not ours.
+        # Past caring are Stores whose loop ended without leaving them, and those of the process this one was forked of.
         _open[:] = [each for each in _open if each._is_live()]
         if not _open:
             for handler in (_outbox, _cache_follower):
