@@ -7,6 +7,7 @@ import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,8 @@ from docstore.settings import Settings
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.M | re.S)
+INLINE = re.compile(r"`docstore ([^`]+)`")
+WITH_ANY = frozenset({"--help"})
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)")
 MAKE_TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
 
@@ -75,9 +78,12 @@ def test_shown_commands_exist(page: Path) -> None:
     shown = "\n".join(code for language in ("bash", "sh", "console") for _, code in blocks(page, language))
     for target in re.findall(r"^\s*(?:\$ )?make ([a-z-]+)", shown, re.M):
         assert target in MAKE_TARGETS
-    known = command_names()
-    for command in re.findall(r"^\s*(?:\$ )?docstore ([a-z][\w-]*)", shown, re.M):
-        assert command in known
+    inline = INLINE.findall(BLOCK.sub("", page.read_text()))
+    for command in [
+        *re.findall(r"^\s*(?:\$ )?docstore (.+)$", shown, re.M),
+        *(each.replace("\n", " ") for each in inline),
+    ]:
+        assert not unknown_in(command), f"`docstore {command}` in {page.name}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -86,10 +92,35 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), f"{target} is linked from {page.name}"
 
 
-def command_names() -> set[str]:
+def unknown_in(shown: str) -> list[str]:
+    """The words of a command as documented that name no command and no option."""
     import typer
 
     from docstore.cli.app import app
 
-    group = typer.main.get_command(app)
-    return set(group.list_commands(None))  # type: ignore[attr-defined, arg-type]  # a group, and it ignores the context
+    group: Any = typer.main.get_command(app)
+    known = {option for each in group.params for option in each.opts}
+    unknown = []
+    for word in re.split(r"\s[#|/…]|\.\.\.|[;&>]", shown)[0].split():
+        if word.startswith("--"):
+            unknown += [word] if word.partition("=")[0] not in known | WITH_ANY else []
+        elif hasattr(group, "commands") and re.fullmatch(r"[a-z][a-z-]*", word):
+            if word not in group.commands:
+                return [*unknown, word]
+            group = group.commands[word]
+            known |= {option for each in group.params for option in (*each.opts, *each.secondary_opts)}
+    return unknown
+
+
+@pytest.mark.parametrize(
+    ("shown", "unknown"),
+    [
+        ("outbox status --max-age 60  # and when one waits longer", []),
+        ("--env-file .env branch switch small", []),
+        ("outbox stats", ["stats"]),
+        ("outbox status --age=60", ["--age=60"]),
+        ("backup restore latest --json", []),
+    ],
+)
+def test_a_command_that_is_shown_wrong_is_found(shown: str, unknown: list[str]) -> None:
+    assert unknown_in(shown) == unknown
