@@ -391,6 +391,26 @@ async def test_what_an_earlier_release_stored_is_absent_whatever_a_validator_mak
     assert await cache.get_many(["k"], _Moody) == {}
 
 
+async def test_what_an_earlier_release_stored_is_made_anew(cache: CacheHelper) -> None:
+    async def ada() -> Profile:
+        return Profile(name="Ada", born=date(1815, 12, 10))
+
+    for older in ({"name": "Ada"}, "Ada", 7, [1]):
+        await cache.set("k", older)
+        assert await cache.get_or_set("k", ada, kind=Profile) == await ada()
+        assert await cache.get("k", Profile) == await ada()
+    assert cache.stats.loads == 4
+
+
+async def test_a_value_that_cannot_be_read_back_is_told_without_it(cache: CacheHelper) -> None:
+    async def make() -> _Moody:
+        return _Moody.model_validate({"title": "a-secret"})
+
+    with pytest.raises(ValueError, match="cannot be read back") as refused:
+        await cache.get_or_set("k", make, kind=_Moody)
+    assert "a-secret" not in str(refused.value)
+
+
 async def test_keys_of_other_programs_are_passed_over(cache: CacheHelper, settings: Settings) -> None:
     await cache.set("ours", 1)
     await get_redis(settings).set(cache.key("").encode() + b"\xff\xfe", b"theirs")

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from docstore.cache.codecs import ValueCodec, json_codec
 from docstore.cache.core import Cache
 from docstore.cache.entries import Entry, is_counter
-from docstore.cache.flights import Flights, Made
+from docstore.cache.flights import Flights, Load, Made
 from docstore.cache.lifetimes import MEDIUM, NEGATIVE
 from docstore.cache.slots import Life, Lives, Seen, Slots
 from docstore.cache.stats import CacheStats
@@ -68,7 +68,7 @@ class CacheHelper:
     async def get(self, key: str, kind: Any = None) -> Any:
         """The value, as an instance of `kind` when given; None when it is absent."""
         entry = await self._slots.read(self.key(key), ())
-        value = _value(entry, json_codec(kind)) if entry is not None else _ABSENT
+        value = _value(entry.payload, json_codec(kind)) if entry is not None else _ABSENT
         if value is _ABSENT:
             self.stats.misses += 1
             return None
@@ -137,7 +137,7 @@ class CacheHelper:
         wanted = list(dict.fromkeys(keys))
         found, codec = {}, json_codec(kind)
         for key, entry in zip(wanted, await self.entries(wanted), strict=True):
-            if entry is not None and (value := _value(entry, codec)) is not _ABSENT:
+            if entry is not None and (value := _value(entry.payload, codec)) is not _ABSENT:
                 found[key] = value
         self.stats.hits += len(found)
         self.stats.misses += len(wanted) - len(found)
@@ -285,15 +285,19 @@ class CacheHelper:
             return codec.read((await made()).payload)
         whole = self.key(key)
         entry = await self._slots.read(whole, tags)
-        if entry is not None and (value := _value(entry, codec)) is not _ABSENT:
+        load = Load(tags, made, lambda payload: _value(payload, codec) is not _ABSENT)
+        if entry is not None and (value := _value(entry.payload, codec)) is not _ABSENT:
             if entry.is_fresh():
                 self.stats.hits += 1
             else:
                 self.stats.stale += 1
-                self._flights.refresh(whole, tags, made)
+                self._flights.refresh(whole, load)
             return value
         self.stats.misses += 1
-        return codec.read(await self._flights.join(whole, tags, made))
+        value = _value(await self._flights.join(whole, load), codec)
+        if value is _ABSENT:
+            raise ValueError("what was made for a key of the cache cannot be read back as the type that was asked for")
+        return value
 
     async def _store_all(
         self,
@@ -341,8 +345,8 @@ class CacheHelper:
 _ABSENT: Final = object()
 
 
-def _value(entry: Entry, codec: ValueCodec) -> Any:
+def _value(payload: bytes, codec: ValueCodec) -> Any:
     try:
-        return codec.read(entry.payload)
+        return codec.read(payload)
     except Exception:  # whatever a model's own validators make of what an earlier release stored
         return _ABSENT
