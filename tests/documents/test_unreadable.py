@@ -8,7 +8,7 @@ from bson import ObjectId
 from pydantic import BaseModel, ValidationError, model_validator
 
 from docstore.documents import Document
-from docstore.errors import ValidationFailed, error_detail
+from docstore.errors import UnreadableDocument, ValidationFailed, error_detail
 
 
 class Sized(Document):
@@ -51,11 +51,13 @@ async def test_the_document_is_named(bind_models: Any, database: Any, read: str)
     await bind_models(Sized)
     await Sized.insert_many([Sized(name="a"), Sized(name="b")])
     await database["Sized"].insert_one({"_id": BAD, "name": "secret", "size": "many"})
-    with pytest.raises(ValidationFailed) as told:
+    with pytest.raises(UnreadableDocument) as told:
         await READS[read]()
     assert "size: Input should be a valid integer" in str(told.value)
     assert "many" not in str(told.value)
     assert (told.value.field, told.value.value_type) == ("size", "str")
+    assert isinstance(told.value, ValidationFailed)
+    assert error_detail(told.value).code == "unreadable"
     assert isinstance(told.value.__cause__, ValidationError)
     if read != "projection":
         assert f"Sized {BAD}" in str(told.value)

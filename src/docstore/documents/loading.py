@@ -42,7 +42,7 @@ class Loader:
         """The instance of one document.
 
         Raises:
-            ValidationFailed: it does not fit its class; names it.
+            UnreadableDocument: it does not fit its class; names it.
         """
         try:
             return self.load(stored)

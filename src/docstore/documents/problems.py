@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from docstore.errors import ValidationFailed
+from docstore.errors import UnreadableDocument
 
 
 def told_problems(error: ValidationError, name: str) -> str:
@@ -23,12 +23,12 @@ def told_problems(error: ValidationError, name: str) -> str:
     )
 
 
-def unreadable(error: ValidationError, stored: Mapping[str, Any]) -> ValidationFailed:
+def unreadable(error: ValidationError, stored: Mapping[str, Any]) -> UnreadableDocument:
     """The error for a stored document that does not fit its class; names the document."""
     first = error.errors(include_url=False, include_context=False)[0]
     key = stored.get("_id")
     which = f"{error.title} {key}" if key is not None else f"a document read as {error.title}"
-    return ValidationFailed(
+    return UnreadableDocument(
         f"{which} does not fit its model as it is stored. {told_problems(error, error.title)}.",
         hint=_way_out(error.title, whole=not first["loc"], known=key is not None),
         collection=error.title,
@@ -49,7 +49,7 @@ def expect_readable(load: Callable[[Any], Any], stored: list[Any]) -> None:
     """Nothing, when each of the documents fits its class; asked when one of them is known not to.
 
     Raises:
-        ValidationFailed: names the first that does not.
+        UnreadableDocument: names the first that does not.
     """
     for each in stored:
         try:

@@ -30,6 +30,7 @@
     │   │   └── RestoreConflict     a living document took the deleted one's place
     │   ├── ValidationFailed        a value breaks the model's rules
     │   │   ├── RequiredViolation   a required field has no value
+    │   │   ├── UnreadableDocument  a stored document does not fit its model
     │   │   ├── EventTooLarge       an event is larger than the broker takes
     │   │   └── UnknownField        the model has no such field (an UnsafeFilter too)
     │   ├── ReferenceViolation      a reference points nowhere, or still points here
@@ -74,6 +75,7 @@ from docstore.errors.documents import (
     UniqueViolation,
     UnknownField,
     UnknownRelation,
+    UnreadableDocument,
     UnsafeFilter,
     ValidationFailed,
     WriteConflict,
@@ -157,6 +159,7 @@ __all__ = [
     "UniqueViolation",
     "UnknownField",
     "UnknownRelation",
+    "UnreadableDocument",
     "UnsafeFilter",
     "ValidationFailed",
     "WriteConflict",

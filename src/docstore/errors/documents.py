@@ -47,6 +47,12 @@ class EventTooLarge(ValidationFailed):
     code = "event_too_large"
 
 
+class UnreadableDocument(ValidationFailed):
+    """A stored document does not fit its model; nothing that was asked for is wrong."""
+
+    code = "unreadable"
+
+
 class RequiredViolation(ValidationFailed):
     """A required field has no value."""
 
