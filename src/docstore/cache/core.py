@@ -75,23 +75,24 @@ class Cache:
             otherwise: what stands for no answer.
             commands: for how many commands it has time; None: for any number, each of which has the driver's limit.
         """
-        seconds = None if commands is None else commands * self._command_seconds
-        async with self._places:
+        await self._places.acquire()
+        try:
             if not self._breaker.allows():
                 self.stats.skipped += 1
                 return otherwise
-            try:
-                async with asyncio.timeout(seconds):
-                    answer = await command()
-            except CommandRefused as error:
-                self._breaker.succeeded()  # it is there, and answers
-                self._note_refusal(error)
-                return otherwise
-            except (ServerUnavailable, OperationTimeout, ServiceError, TimeoutError) as error:
-                self._note(error)
-                return otherwise
+            async with asyncio.timeout(None if commands is None else commands * self._command_seconds):
+                answer = await command()
             self._breaker.succeeded()
             return answer
+        except CommandRefused as error:
+            self._breaker.succeeded()  # it is there, and answers
+            self._note_refusal(error)
+            return otherwise
+        except (ServerUnavailable, OperationTimeout, ServiceError, TimeoutError) as error:
+            self._note(error)
+            return otherwise
+        finally:
+            self._places.release()
 
     async def held(self, keys: Sequence[str]) -> list[bytes | None]:
         """What is stored under each key; None where nothing is, and everywhere when the cache is away."""

@@ -6,6 +6,7 @@ import asyncio
 import fnmatch
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar, overload
 
 from pydantic import JsonValue
@@ -285,16 +286,15 @@ class CacheHelper:
             return codec.read((await made()).payload)
         whole = self.key(key)
         entry = await self._slots.read(whole, tags)
-        load = Load(tags, made, lambda payload: _value(payload, codec) is not _ABSENT)
         if entry is not None and (value := _value(entry.payload, codec)) is not _ABSENT:
             if entry.is_fresh():
                 self.stats.hits += 1
             else:
                 self.stats.stale += 1
-                self._flights.refresh(whole, load)
+                self._flights.refresh(whole, Load(tags, made, partial(_is_value, codec)))
             return value
         self.stats.misses += 1
-        value = _value(await self._flights.join(whole, load), codec)
+        value = _value(await self._flights.join(whole, Load(tags, made, partial(_is_value, codec))), codec)
         if value is _ABSENT:
             raise ValueError("what was made for a key of the cache cannot be read back as the type that was asked for")
         return value
@@ -343,6 +343,10 @@ class CacheHelper:
 
 
 _ABSENT: Final = object()
+
+
+def _is_value(codec: ValueCodec, payload: bytes) -> bool:
+    return _value(payload, codec) is not _ABSENT
 
 
 def _value(payload: bytes, codec: ValueCodec) -> Any:
