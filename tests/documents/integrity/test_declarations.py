@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Optional
+from uuid import UUID, uuid4
 
 import pytest
 from bson import ObjectId
@@ -74,6 +75,29 @@ async def test_a_reference_may_name_the_class_itself(bind_models: Bind) -> None:
     await ByClass(owner_id=owner.id).insert()
     await owner.delete()
     assert await ByClass.count() == 0
+
+
+class Keyed(Document):
+    id: UUID = Field(default_factory=uuid4)  # type: ignore[assignment]  # no object id
+    parent_id: Annotated[UUID | None, Ref("Keyed", on_delete=OnDelete.CASCADE)] = None
+
+
+async def test_ids_may_be_uuids(bind_models: Bind) -> None:
+    await bind_models(Keyed, audit=False)
+    root = await Keyed().insert()
+    child = await Keyed(parent_id=root.id).insert()
+    other = Keyed()
+    await Keyed.insert_many([other, Keyed(parent_id=other.id), Keyed(parent_id=child.id)])
+    for nowhere in (lambda: Keyed(parent_id=uuid4()).insert(), lambda: child.set({"parent_id": uuid4()})):
+        with pytest.raises(ReferenceViolation, match=r"Keyed [0-9a-f]{8}-[0-9a-f-]+ \(UUID\)"):
+            await nowhere()
+    await child.set({"parent_id": other.id})
+    await root.delete()
+    assert await Keyed.count() == 4
+    await other.delete()
+    assert await Keyed.count() == 0
+    await other.restore()
+    assert await Keyed.count() == 4
 
 
 async def test_a_name_that_no_class_has_is_told(bind_models: Bind, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,6 +8,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
+from docstore.documents.guard.ids import as_read
 from docstore.documents.guard.policy import GuardRegistry
 from docstore.documents.guard.predicate import LIVING, is_deleted_document
 from docstore.documents.guard.writes import Writer
@@ -96,7 +97,7 @@ def chunks(items: Sequence[T]) -> Iterator[list[T]]:
 
 
 def values_of(value: Any) -> tuple[Any, ...]:
-    """The ids a reference field holds: none, one, or those of a list."""
+    """The ids a reference field holds: none, one, or those of a list; UUIDs as they are read, not as they are sent."""
     if value is None:
         return ()
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
+    return tuple(map(as_read, value)) if isinstance(value, list | tuple) else (as_read(value),)

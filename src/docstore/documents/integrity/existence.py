@@ -3,10 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from docstore.documents.guard.ids import as_read
 from docstore.documents.guard.references import ReferenceWrite
 from docstore.documents.integrity.bound import BoundReferences, Document, Node, values_of
 from docstore.documents.integrity.graph import Edge
@@ -98,8 +100,9 @@ class ExistenceCheck:
         own: set[Node] = set()
         wanted: dict[Edge, list[Any]] = defaultdict(list)
         for document in documents:
-            if isinstance(document.get("_id"), ObjectId | str | int):
-                own.add((self._collection, document["_id"]))
+            own_id = as_read(document.get("_id"))
+            if isinstance(own_id, ObjectId | str | int | UUID):
+                own.add((self._collection, own_id))
             for edge in self.edges:
                 wanted[edge] += values_of(document.get(edge.field))
         await self.check(wanted, session, own=own)

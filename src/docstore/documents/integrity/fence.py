@@ -17,6 +17,7 @@ from pymongo import UpdateMany, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
+from docstore.documents.guard.ids import as_read
 from docstore.documents.transactions import current_transaction
 
 COLLECTION: Final = "ReferenceFence"
@@ -69,4 +70,4 @@ def _held() -> set[str]:
 
 
 def _bucket(collection: str, document_id: Any) -> int:
-    return crc32(f"{collection}:{document_id}".encode()) % BUCKETS
+    return crc32(f"{collection}:{as_read(document_id)}".encode()) % BUCKETS
