@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, NaiveDatetime, condecimal
 
 from docstore.documents import Document
 from docstore.documents.filters import GT
+from docstore.errors import ValidationFailed
 
 T = TypeVar("T")
 NOON = datetime(2026, 1, 2, 12)
@@ -164,3 +165,35 @@ async def test_keys_that_are_stored_as_text_pass_in_updates_and_filters_too(bind
     found = await Keyed.get(made.id)
     assert found is not None
     assert (found.by_number, found.by_id) == ({3: "c"}, {two: 2})
+
+
+async def test_what_is_reckoned_of_decimals_is_one(bind_models: Any) -> None:
+    await bind_models(Bill)
+    await Bill.insert_many([Bill(total=Decimal(n) / 2) for n in range(3)])
+    assert await Bill.find().distinct("total") == [Decimal(0), Decimal("0.5"), Decimal(1)]
+    for reckoned, expected in (
+        (await Bill.find().sum("total"), "1.5"),
+        (await Bill.find().avg("total"), "0.5"),
+        (await Bill.find().max("total"), "1"),
+        (await Bill.find().min("total"), "0"),
+    ):
+        assert type(reckoned) is Decimal
+        assert reckoned == Decimal(expected)
+
+
+async def test_a_decimal_too_long_for_bson_is_told_by_its_field(bind_models: Any) -> None:
+    await bind_models(Bill)
+    kept, long = await full().insert(), Decimal("1." + "1" * 40)
+    for write in (
+        lambda: Bill(total=long).insert(),
+        lambda: Bill.insert_many([Bill(total=long)]),
+        lambda: kept.set({"total": long}),
+        lambda: kept.model_copy(update={"cost": Cost(net=long)}).save(),
+        lambda: Bill.find(Bill.total == long).to_list(),
+    ):
+        with pytest.raises(ValidationFailed) as told:
+            await write()
+        assert "1111" not in str(told.value)
+        assert told.value.field is not None
+        assert told.value.field.partition(".")[0] in ("total", "cost")
+    assert (await Bill.find().to_list())[0].total == PRICE

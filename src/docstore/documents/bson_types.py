@@ -31,7 +31,7 @@ def reading_schema(schema: Any) -> Any:
     own = {**schema, **changed} if changed else schema
     kind = schema.get("type")
     if kind == "decimal":
-        convert = _decimal
+        convert = as_decimal
     elif kind == "datetime" and schema.get("tz_constraint") == "naive":
         convert = _without_zone
     else:
@@ -58,6 +58,11 @@ def _reading_validator(model: Any, own: Any) -> SchemaValidator:
     return SchemaValidator(read, config, _use_prebuilt=False)
 
 
+def as_decimal(value: Any) -> Any:
+    """A `Decimal128` as a `Decimal`; anything else as it is."""
+    return value.to_decimal() if isinstance(value, Decimal128) else value
+
+
 def is_beside(key: str, part: Any) -> bool:
     """Whether a part of a schema says nothing about values: what pydantic notes beside it, not a field of that name."""
     is_field = isinstance(part, dict) and str(part.get("type")).endswith("-field")
@@ -66,10 +71,6 @@ def is_beside(key: str, part: Any) -> bool:
 
 def _differ(one: Any, other: Any) -> bool:
     return one is not other
-
-
-def _decimal(value: object) -> object:
-    return value.to_decimal() if isinstance(value, Decimal128) else value
 
 
 def _without_zone(value: object) -> object:

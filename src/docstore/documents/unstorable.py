@@ -1,6 +1,7 @@
 """Values that BSON cannot hold, told by the field that has them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from decimal import DecimalException
 from typing import Any, Final
 
 import bson
@@ -20,7 +21,7 @@ def unstorable_value(collection: str, sent: Any) -> ValidationFailed | None:
 
 def unencodable_value(collection: str, values: Mapping[str, Any]) -> ValidationFailed | None:
     """The error for the first attribute of a document with a value of a type that nothing is known of."""
-    return _first(collection, values, encode_value, (ValueError,))
+    return _first(collection, values, encode_value, (ValueError, DecimalException))
 
 
 def _first(
@@ -50,13 +51,15 @@ def _found(
             encode(value)
         except failures as error:
             yield path, type(value).__name__, *_told(error, type(value).__name__)
-        except ValueError:
+        except (ValueError, DecimalException):
             return
 
 
 def _told(error: Exception, kind: str) -> tuple[str, str]:
     if isinstance(error, OverflowError):
         return "an int of more than 64 bits", "Store it as a str, or as a Decimal128."
+    if isinstance(error, DecimalException):
+        return "a Decimal of more than 34 digits, or out of range", "Round it before: value.quantize(Decimal('0.01'))."
     if isinstance(error, UnicodeEncodeError):
         return "a str with half a surrogate pair", "Decode the text properly: it is no valid Unicode."
     return f"a value of the type {kind}, for which BSON has none", "Store it as a str, a number or a document."

@@ -6,8 +6,9 @@ leave it, nothing is validated again; else pydantic judges the whole document, a
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import DecimalException
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from beanie.odm.utils.dump import get_dict
 from pydantic import ValidationError
@@ -24,6 +25,8 @@ from docstore.errors import RequiredViolation, ValidationFailed
 
 if TYPE_CHECKING:
     from docstore.documents.base import StoredDocument
+
+_UNPROVEN: Final = (KeyError, ValueError, DecimalException)
 
 
 def encoded(document: "StoredDocument") -> dict[str, Any]:
@@ -54,7 +57,7 @@ def prepared(document: "StoredDocument", *, stored: bool) -> dict[str, Any]:
     revalidate(document, stored=stored)
     try:
         return encoded(document)
-    except ValueError as error:
+    except (ValueError, DecimalException) as error:
         told = unencodable_value(type(document).__name__, document.__dict__)
         if told is None:
             raise
@@ -90,7 +93,7 @@ def prepared_batch(documents: Sequence["StoredDocument"]) -> list[dict[str, Any]
         if check is not None:
             try:
                 fields = check(attributes, False)
-            except (KeyError, ValueError):  # made without all its fields, or of no known type: to be told properly
+            except _UNPROVEN:  # made without all its fields, or of no known type: to be told properly
                 fields = BAIL
         if fields is BAIL:
             fields = prepared_to_insert(document, now)
@@ -168,7 +171,7 @@ def _proven(document: "StoredDocument", *, lenient: bool) -> dict[str, Any] | No
             return None
         if codec.has_rules:
             document.check_rules()
-    except (KeyError, ValueError):  # a field is missing or a rule is broken: pydantic says it properly
+    except _UNPROVEN:  # a field is missing or a rule is broken: pydantic says it properly
         return None
     return fields  # type: ignore[no-any-return]  # a dict, unless BAIL
 

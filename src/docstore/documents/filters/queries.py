@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from beanie.odm.queries.delete import DeleteMany, DeleteOne
 from pydantic import BaseModel
 
+from docstore.documents.bson_types import as_decimal
 from docstore.documents.driver_errors import translated
 from docstore.documents.filters.compiling import CompiledFilter, compile_filter, compile_key
 from docstore.documents.filters.trusted import TrustedName
@@ -188,25 +189,28 @@ class JudgedFindMany(JudgedQuery, _ToldReading):
         """
         with self._told():
             found: list[Any] = await super().distinct(self._key(key), session, **kwargs)  # type: ignore[misc]  # Beanie's
-            return found
+            return [as_decimal(each) for each in found]
 
     async def sum(self, field: Any, session: Any = None, ignore_cache: bool = False) -> float | None:
-        """The sum of a field's values; None where nothing matches. Raises UnknownField, as the three below."""
-        total: float | None = await super().sum(self._key(field), session, ignore_cache)  # type: ignore[misc]  # Beanie's
+        """The sum of a field's values; None where nothing matches; a Decimal of Decimals.
+
+        Raises UnknownField, as the three below.
+        """
+        total: float | None = as_decimal(await super().sum(self._key(field), session, ignore_cache))  # type: ignore[misc]  # Beanie's
         return total
 
     async def avg(self, field: Any, session: Any = None, ignore_cache: bool = False) -> float | None:
-        """The mean of a field's values; None where nothing matches."""
-        mean: float | None = await super().avg(self._key(field), session, ignore_cache)  # type: ignore[misc]  # Beanie's
+        """The mean of a field's values; None where nothing matches; a Decimal of Decimals."""
+        mean: float | None = as_decimal(await super().avg(self._key(field), session, ignore_cache))  # type: ignore[misc]  # Beanie's
         return mean
 
     async def max(self, field: Any, session: Any = None, ignore_cache: bool = False) -> Any:
         """The largest of a field's values; None where nothing matches."""
-        return await super().max(self._key(field), session, ignore_cache)  # type: ignore[misc]  # Beanie's
+        return as_decimal(await super().max(self._key(field), session, ignore_cache))  # type: ignore[misc]  # Beanie's
 
     async def min(self, field: Any, session: Any = None, ignore_cache: bool = False) -> Any:
         """The smallest of a field's values; None where nothing matches."""
-        return await super().min(self._key(field), session, ignore_cache)  # type: ignore[misc]  # Beanie's
+        return as_decimal(await super().min(self._key(field), session, ignore_cache))  # type: ignore[misc]  # Beanie's
 
     def _key(self, field: Any) -> Any:
         if not isinstance(field, str):

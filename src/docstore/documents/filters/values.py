@@ -258,7 +258,7 @@ def is_the_applications(kind: Any, value: Any) -> bool:
 def _is_encodable(value: Any) -> bool:
     try:
         encode({"": Encoder(to_db=True).encode(value)}, codec_options=_OPTIONS)
-    except (BSONError, ValueError, OverflowError, TypeError):
+    except (BSONError, ValueError, ArithmeticError, TypeError):
         return False
     return True
 
