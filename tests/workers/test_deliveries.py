@@ -157,3 +157,41 @@ async def test_what_is_no_report_names_the_field_and_writes_nothing(
         await DeliveriesWorker().handle(Message("email.events", json.dumps(body).encode()))
     assert caught.value.field == field
     assert await EmailEvent.find().count() == 0
+
+
+def webhook(kind: str, to: str, **data: Any) -> Message:
+    body = {"id": f"{kind} {to}", "type": kind, "created_at": NOON.isoformat(), "data": {"to": [to], **data}}
+    return Message("email.events", json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("kind", ["delivery_delayed", "scheduled", "suppressed"])
+async def test_what_says_nothing_yet_is_kept_and_changes_nothing(store: Store, kind: str) -> None:
+    await make_send("m@example.com")
+    before = await standing()
+    await DeliveriesWorker().handle(webhook(f"email.{kind}", "m@example.com", email_id="re_1"))
+    after = await standing()
+    assert (after.pop("events"), before.pop("events")) == (1, 0)
+    assert (after["recipients"], after["members"], after["post"]) == (
+        before["recipients"],
+        before["members"],
+        before["post"],
+    )
+    assert after["send"][0] is EmailSendStatus.SENT
+
+
+@pytest.mark.parametrize("kind", ["complained", "unsubscribed"])
+async def test_who_leaves_after_an_email_without_recipients_leaves_too(store: Store, kind: str) -> None:
+    await make_send()
+    await Member(email="m@example.com").insert()
+    await DeliveriesWorker().handle(webhook(f"email.{kind}", "Ada <M@Example.com>", email_id="re_1"))
+    member = await Member.find_one()
+    assert member is not None
+    assert member.unsubscribed
+
+
+async def test_a_click_without_a_link_is_a_click(store: Store) -> None:
+    await make_send("m@example.com")
+    await DeliveriesWorker().handle(webhook("email.clicked", "m@example.com", email_id="re_1", click="?"))
+    recipient = await EmailRecipient.find_one()
+    assert recipient is not None
+    assert recipient.clicked

@@ -12,7 +12,7 @@ from docstore.documents.filters import In
 from docstore.errors import ValidationFailed
 from docstore.models import EmailEvent, EmailRecipient, EmailSend, Member, Post
 from docstore.outbox import InboxEntry
-from docstore.workers.deliveries.following import Tally, follow, furthest
+from docstore.workers.deliveries.following import LEAVING, Tally, follow, furthest
 from docstore.workers.deliveries.reports import TOPIC, Delivery, DeliveryKind
 from docstore.workers.messages import Message
 
@@ -108,13 +108,16 @@ async def _unseen(reports: Sequence[Delivery]) -> list[Delivery]:
 
 
 async def _follow_recipients(send_id: Any, reports: Sequence[Delivery]) -> Tally:
-    emails = sorted({each.email.lower() for each in reports if each.email})
+    emails = sorted({each.email for each in reports if each.email})
     rows = EmailRecipient.find(EmailRecipient.email_send_id == send_id, In(EmailRecipient.email, emails))
     recipients = {row.email: row async for row in rows}
     tally = Tally()
     changed: dict[str, dict[str, Any]] = defaultdict(dict)
     for report in reports:
-        recipient = recipients.get((report.email or "").lower())
+        recipient = recipients.get(report.email or "")
+        if report.kind in LEAVING and report.email and (recipient is None or recipient.member_id is None):
+            # E-mails that are no newsletters have no such rows, and their readers leave as well.
+            tally.unsubscribed_addresses.add(report.email)
         if recipient is not None:
             changed[recipient.email] |= follow(recipient, report, tally)
     writes = [UpdateOne({"_id": recipients[email].id}, {"$set": each}) for email, each in changed.items() if each]
@@ -166,5 +169,8 @@ async def _follow_members(tally: Tally) -> None:
         if member is not None and member in tally.opened_at:
             # `$max` takes a null for less than any date.
             writes.append(UpdateOne({"_id": member}, {"$max": {"lastEmailOpenedAt": tally.opened_at[member]}}))
+    if tally.unsubscribed_addresses:
+        left = {"email": {"$in": sorted(tally.unsubscribed_addresses)}}
+        await Member.get_pymongo_collection().update_many(left, {"$set": {"unsubscribed": True}})
     if writes:
         await Member.get_pymongo_collection().bulk_write(writes)

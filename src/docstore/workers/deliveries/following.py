@@ -15,6 +15,9 @@ _LADDER: Final = (
     EmailSendStatus.CLICKED,
 )
 
+LEAVING: Final = frozenset({DeliveryKind.UNSUBSCRIBED, DeliveryKind.COMPLAINED})
+"""Whose reader wants no more e-mails."""
+
 
 @dataclass
 class Tally:
@@ -26,6 +29,7 @@ class Tally:
     members: defaultdict[Any, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     opened_at: dict[Any, datetime] = field(default_factory=dict)
     unsubscribed: set[Any] = field(default_factory=set)
+    unsubscribed_addresses: set[str] = field(default_factory=set)
 
 
 def follow(recipient: EmailRecipient, report: Delivery, tally: Tally) -> dict[str, Any]:
@@ -53,7 +57,7 @@ def follow(recipient: EmailRecipient, report: Delivery, tally: Tally) -> dict[st
     if report.kind in (DeliveryKind.BOUNCED, DeliveryKind.FAILED) and not recipient.bounced:
         recipient.bounced = True
         counts["totalBounces"] += 1
-    if report.kind in (DeliveryKind.UNSUBSCRIBED, DeliveryKind.COMPLAINED):
+    if report.kind in LEAVING:
         tally.unsubscribed.add(member)
     after = recipient.model_dump(by_alias=True, mode="python")
     return {name: value for name, value in after.items() if before[name] != value}

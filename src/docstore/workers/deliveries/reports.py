@@ -1,10 +1,11 @@
 """A report of a mail provider, and how it is read from a message."""
 
 from collections.abc import Mapping
+from email.utils import parseaddr
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from docstore.documents import DocumentId, UtcDateTime
 from docstore.errors import ValidationFailed
@@ -14,7 +15,7 @@ TOPIC: Final = "email.events"
 
 
 class DeliveryKind(StrEnum):
-    """What a provider reports of an e-mail."""
+    """What a provider reports of an e-mail. The last three are kept as events, and change nothing else."""
 
     SENT = "sent"
     DELIVERED = "delivered"
@@ -24,6 +25,9 @@ class DeliveryKind(StrEnum):
     COMPLAINED = "complained"
     FAILED = "failed"
     UNSUBSCRIBED = "unsubscribed"
+    DELAYED = "delivery_delayed"
+    SCHEDULED = "scheduled"
+    SUPPRESSED = "suppressed"
 
 
 class Delivery(BaseModel):
@@ -44,6 +48,12 @@ class Delivery(BaseModel):
     at: UtcDateTime
     link_url: str | None = Field(None, validation_alias=AliasChoices("linkUrl", "link_url"))
     raw: str = ""
+
+    @field_validator("email")
+    @classmethod
+    def _alone(cls, email: str | None) -> str | None:
+        """The address without a name, in the letters in which addresses are stored."""
+        return (parseaddr(email)[1] or email).lower() if email else email
 
     @classmethod
     def from_message(cls, message: Message) -> Self:
@@ -66,8 +76,7 @@ class Delivery(BaseModel):
 
 def _from_webhook(body: Mapping[str, Any], message: Message) -> dict[str, Any]:
     data = body["data"]
-    to = data.get("to")
-    tags = data.get("tags")
+    to, tags, click = data.get("to"), data.get("tags"), data.get("click")
     return {
         "eventId": message.headers.get("svix-id") or body.get("id") or message.event_id or "",
         "type": str(body.get("type", "")).removeprefix("email."),
@@ -76,5 +85,5 @@ def _from_webhook(body: Mapping[str, Any], message: Message) -> dict[str, Any]:
         "broadcastId": data.get("broadcast_id"),
         "email": to[0] if isinstance(to, list) and to else to,
         "at": body.get("created_at"),
-        "linkUrl": (data.get("click") or {}).get("link"),
+        "linkUrl": click.get("link") if isinstance(click, Mapping) else None,
     }
