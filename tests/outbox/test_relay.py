@@ -10,7 +10,7 @@ import pytest
 
 from docstore.documents import Event, emit, utc_now
 from docstore.errors import OperationTimeout, ServerUnavailable, ServiceError
-from docstore.outbox import EntryStatus, OutboxEntry, OutboxLease, Relay
+from docstore.outbox import EntryStatus, OutboxEntry, OutboxLease, Relay, replay_entries
 from docstore.outbox.buckets import BucketLeases
 from docstore.outbox.queue import BucketQueue
 from docstore.outbox.run import MAX_REFUSALS
@@ -54,6 +54,15 @@ async def test_rows_are_published_in_order_and_marked(store: Store, publisher: R
     assert row.published_at is not None
     again = await Relay(publisher).run_once()
     assert (again.published, again.pending) == (0, 0)
+
+
+async def test_leases_that_got_lost_let_nothing_be_sent_for_ever(store: Store, publisher: RecordingPublisher) -> None:
+    for number in range(3):
+        await steps("a", number)
+        await Relay(publisher).run_once()
+    await OutboxLease.get_pymongo_collection().delete_many({})
+    await replay_entries(utc_now() - timedelta(hours=1))
+    assert (await Relay(publisher).run_once()).pending == 0
 
 
 async def test_a_limit_leaves_the_rest_in_order(store: Store, publisher: RecordingPublisher) -> None:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from docstore.documents import Index, SystemDocument, UtcDateTime, index, translated, utc_now
+from docstore.documents import Index, SystemDocument, UtcDateTime, index, server_now, translated, utc_now
 from docstore.outbox.entries import BUCKETS
 
 LEASE_SECONDS: Final = 15.0
@@ -139,7 +139,10 @@ class BucketLeases:
         return now, rows
 
     async def _make(self, buckets: Sequence[str]) -> None:
-        fresh = {"owner": None, "token": 0, "until": _LONG_AGO}
+        # Above every token that ever was: should these rows get lost, the fences of events would else refuse all relays
+        # their word, and each of those events would be sent again and again.
+        token = round((await server_now(OutboxLease)).timestamp() * 1000)
+        fresh = {"owner": None, "token": token, "until": _LONG_AGO}
         with suppress(BulkWriteError):  # another relay makes them too
             await self._collection.bulk_write(
                 [UpdateOne({"_id": each}, {"$setOnInsert": fresh}, upsert=True) for each in buckets], ordered=False
