@@ -39,6 +39,7 @@ def test_events_are_told_given_up_tried_again_and_passed_over(run: Run, deployme
     assert run("outbox", "status").exit_code == 0
     skipped = run("outbox", "skip", str(dead["eventId"]), "--reason", "sent by hand")
     assert "1 event will not be sent" in skipped.stdout
+    assert run("outbox", "skip", str(dead["eventId"]), "--reason", " ").exit_code == 2
     unknown = run("outbox", "skip", "nothing", "--reason", "x")
     assert unknown.exit_code == 1
     assert "no such row" in unknown.stderr

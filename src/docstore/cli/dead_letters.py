@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from docstore.cli.invocation import Invocation, JsonFlag
+from docstore.cli.reasons import checked_reason
 from docstore.cli.servers import kept_state_dir, opened_servers
 from docstore.cli.tables import table
 from docstore.cli.wording import counted
@@ -105,7 +106,7 @@ def retry(
 def skip(
     context: typer.Context,
     letters: Annotated[list[str], typer.Argument(help="Ids of dead letters.")],
-    reason: Annotated[str, typer.Option(help="Why; it is kept with them.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept with them.", callback=checked_reason)],
     json: JsonFlag = False,
 ) -> None:
     """Never handle these messages. They are removed after thirty days."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from docstore.cli.invocation import Invocation, JsonFlag
+from docstore.cli.reasons import checked_reason
 from docstore.cli.servers import kept_state_dir, opened_servers
 from docstore.cli.tables import table
 from docstore.cli.wording import counted
@@ -72,7 +73,7 @@ def retry(
 def skip(
     context: typer.Context,
     events: Annotated[list[str], typer.Argument(help="Ids of events.")],
-    reason: Annotated[str, typer.Option(help="Why; it is kept with them.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept with them.", callback=checked_reason)],
     json: JsonFlag = False,
 ) -> None:
     """Never send these events, and let those behind them pass."""

@@ -160,7 +160,8 @@ class CrawlerWorker:
             "bytes": len(page.body),
             "truncated": page.truncated,
             "sha256": hashlib.sha256(page.body).hexdigest(),
-            **_told_by(page),
+            # In a thread: a page may be made such that reading it takes seconds, and heartbeats share the loop.
+            **await asyncio.to_thread(_told_by, page),
         }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Sequence
 from itertools import count
 from typing import Final
 
+from pydantic import ValidationError
 from pymongo.errors import ConnectionFailure, PyMongoError
 
 from docstore.errors import AccessDenied, DocstoreError, OperationTimeout, ServerUnavailable, ValidationFailed
@@ -132,7 +133,12 @@ async def _uncancelled(work: Awaitable[None]) -> None:
 
 def told(error: Exception) -> str:
     """An error in words, not too many. The messages of our own errors name no values; those of others might."""
-    return str(error)[:_LONGEST_ERROR] if isinstance(error, DocstoreError) else type(error).__name__
+    if isinstance(error, DocstoreError):
+        return str(error)[:_LONGEST_ERROR]
+    if isinstance(error, ValidationError):
+        fields = sorted({".".join(map(str, each["loc"])) for each in error.errors(include_input=False)})
+        return f"{error.title}: {', '.join(fields)} do not fit"[:_LONGEST_ERROR]
+    return type(error).__name__
 
 
 def _is_passing(error: Exception) -> bool:
