@@ -46,6 +46,12 @@ def test_a_missing_index_is_printed_with_its_declaration_and_its_proof(run: Run,
     assert not [name for name in drop(deployment) if name.startswith("docstore_prove_")]
 
 
+def test_a_misspelled_collection_is_told(run: Run, deployment: Settings) -> None:
+    result = run("advise", "--collection", "Tga")
+    assert result.exit_code == 1
+    assert "There is no collection Tga" in result.stderr
+
+
 def test_one_object_for_machines(run: Run, deployment: Settings) -> None:
     prepare(deployment)
 

@@ -29,7 +29,11 @@ def test_a_sealed_log_is_whole_until_somebody_alters_it(run: Run, deployment: Se
     assert found.exit_code == 1
     assert json.loads(found.stdout)["problems"][0]["kind"] == "altered"
     assert run("audit", "verify", "--collection", "Nothing").exit_code == 0
-    assert run("audit", "verify", "--anchor", "9:x").exit_code == 1
+    assert run("audit", "verify", "--anchor", f"9:{'0' * 64}").exit_code == 1
+    for cut_off in ("9:x", sealed["anchor"][:-1], "zz"):
+        refused = run("audit", "verify", "--anchor", cut_off)
+        assert refused.exit_code == 2
+        assert "64 hexadecimal digits" in refused.stderr
 
 
 def test_a_key_of_the_settings_seals(run: Run, deployment: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

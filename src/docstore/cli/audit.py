@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,6 +15,8 @@ from docstore.cli.servers import kept_state_dir, opened_servers
 
 if TYPE_CHECKING:
     from docstore.settings import Settings
+
+_ANCHOR: Final = re.compile(r"[0-9]+:[0-9a-f]{64}")
 
 group = typer.Typer(help="Seal and verify the audit log.", no_args_is_help=True)
 
@@ -32,6 +35,12 @@ def verify(
 ) -> None:
     """Find entries that were altered or removed. Exit code 1 when there are any."""
     invocation = Invocation.of(context, json)
+    for each in anchor or ():
+        if not _ANCHOR.fullmatch(each):  # not a seal that is gone, which is what verifying would say
+            raise typer.BadParameter(
+                "an anchor is a number, a colon and 64 hexadecimal digits, as `docstore audit seal` prints it.",
+                param_hint="--anchor",
+            )
 
     async def work() -> int:
         from docstore.documents.audit import verify_chain

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from docstore.documents import StoredDocument, translated, utc_now
+from docstore.errors import SettingsError
 from docstore.models import QueryLog
 from docstore.operations.advice.facts import CollectionFacts, Database, draw_sample, model_collection, read_facts
 from docstore.operations.advice.filling import sample_query
@@ -56,12 +57,20 @@ async def advise(
         on_progress: called before each collection.
 
     Raises:
+        SettingsError: `collections` names one that is not there.
         ServerUnavailable: the database does not answer.
     """
     stored = [model for model in models if issubclass(model, StoredDocument)]
     with translated(QueryLog.__name__):
         workload = await read_workload(database, since=utc_now() - since, collections=collections)
-        names = list(collections) or _names(stored, workload)
+        known = _names(stored, workload)
+        unknown = set(collections) - {*known, *(await database.list_collection_names() if collections else ())}
+        if unknown:
+            raise SettingsError(
+                f"There is no collection {', '.join(sorted(unknown))}, neither of a model nor in the database.",
+                hint=f"Models have {', '.join(known)}.",
+            )
+        names = list(collections) or known
         facts = await read_facts(database, names, stored)
         advice: list[Advice] = []
         for number, (name, each) in enumerate(facts.items(), 1):

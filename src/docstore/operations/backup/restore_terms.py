@@ -49,7 +49,7 @@ class RestoreOptions:
     parallel: int = 4
     in_place: bool = False
     restart: bool = False
-    lease_s: float = 10.0
+    lease_s: float = 30.0
     wait_s: float | None = None
 
 
