@@ -16,7 +16,7 @@ from tests.conftest import Bind
 from docstore.documents import Document, DocumentId, PydanticObjectId, Ref, references_of
 from docstore.documents.codec import codec_of
 from docstore.documents.ids import refuse_none_as_id
-from docstore.errors import RequiredViolation, ValidationFailed
+from docstore.errors import RequiredViolation, UnreadableDocument, ValidationFailed
 
 Database = AsyncDatabase[dict[str, Any]]
 DIGITS = "5eb7cf5a86d9755df3a6c593"
@@ -148,7 +148,7 @@ async def test_a_projection_of_beanies_type_invents_no_id_either(letters: None, 
         writer_id: PydanticObjectId
 
     await database["Letter"].insert_one({"writerId": None})
-    with pytest.raises(ValidationError):
+    with pytest.raises(UnreadableDocument, match="writer_id"):
         await Letter.find_all().project(Sender).to_list()
 
 
