@@ -111,6 +111,19 @@ async def test_a_row_without_what_docstore_writes_is_a_job_like_others(queue: Qu
         await queue.complete(claim)
 
 
+@pytest.mark.parametrize("odd", [{"url": 5}, {"priority": "high"}, {"attempts": "x"}])
+async def test_a_job_that_cannot_be_read_fails_and_stops_nothing(queue: Queue, odd: dict[str, Any]) -> None:
+    row = {"url": "https://odd", "status": "PENDING", "priority": 9, "attempts": 0, **odd}
+    stored_odd = await CrawlerJob.get_pymongo_collection().insert_one(row)
+    await put(queue, "https://good")
+    claims = [await queue.claim("w"), await queue.claim("w")]
+    assert "https://good" in [claim.job.url for claim in claims if claim is not None]
+    raw = await CrawlerJob.get_pymongo_collection().find_one({"_id": stored_odd.inserted_id})
+    if "attempts" not in odd:
+        assert raw["status"] == "FAILED"
+        assert "does not fit" in raw["error"]
+
+
 @pytest.mark.parametrize("result", [{1, 2}, object(), 2**70, {"a\0b": 1}, "x" * 17_000_000])
 async def test_a_result_that_cannot_be_stored_is_told(queue: Queue, result: Any) -> None:
     await put(queue)

@@ -200,3 +200,11 @@ async def test_a_server_that_goes_away_while_a_batch_is_written_is_told_as_what_
     monkeypatch.setattr(module, "_write_deliveries", write)
     await NewsletterWorker(batch=3).handle(message)
     assert await EmailRecipient.find().count() == 8
+
+
+@pytest.mark.parametrize("odd", [{"email": 5}, {"email": "odd@example.com", "totalBounces": "many"}, {}])
+async def test_a_member_that_cannot_be_read_keeps_it_from_nobody_else(
+    store: Store, members: list[Member], newsletter: Post, odd: dict[str, Any]
+) -> None:
+    await Member.get_pymongo_collection().insert_one({"unsubscribed": False, **odd})
+    assert sorted([member.email async for member in recipients_of(newsletter)]) == SUBSCRIBED

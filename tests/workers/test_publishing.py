@@ -13,7 +13,7 @@ from docstore.models import Author, Post
 from docstore.models.blog import PostStatus
 from docstore.outbox import OutboxEntry
 from docstore.store import Store
-from docstore.workers import PublishingWorker
+from docstore.workers import PublishingWorker, publishing
 
 
 async def make(url: str, *, due_in: timedelta) -> Post:
@@ -88,3 +88,16 @@ async def test_a_post_that_somebody_holds_does_not_hold_up_the_others(
         await session.abort_transaction()
     assert await PublishingWorker().publish_due() == 1
     assert await OutboxEntry.find({"name": "post.published"}).count() == 4
+
+
+@pytest.mark.parametrize("odd", [{"title": 5}, {"isNewsletter": "maybe"}, {}])
+async def test_a_post_that_cannot_be_published_holds_up_and_crowds_out_no_other(
+    store: Store, monkeypatch: pytest.MonkeyPatch, odd: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(publishing, "_LOOKED_AT", 1)
+    post = await make("due", due_in=timedelta(seconds=-5))
+    past = utc_now() - timedelta(hours=1)
+    await Post.get_pymongo_collection().insert_one({"status": "SCHEDULED", "publishDate": past, **odd})
+    worker = PublishingWorker()
+    assert [await worker.publish_due() for _ in range(2)] == [0, 1]
+    assert await status_of(post) is PostStatus.PUBLISHED

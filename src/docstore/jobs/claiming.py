@@ -67,9 +67,10 @@ class JobClaims(QueueTables[J]):
             now = await self._now()
             for row in await self._candidates(now):
                 # Rows that others wrote may lack what docstore writes; one of them must not stop the queue.
-                attempt = (row.get("attempts") or 0) + 1
+                attempts = row.get("attempts")
+                attempt = 1 + (attempts if isinstance(attempts, int) else 0)
                 taken = await self._jobs.update_one(
-                    {"_id": row["_id"], "status": PENDING, "attempts": row.get("attempts")},
+                    {"_id": row["_id"], "status": PENDING, "attempts": attempts},
                     {
                         "$set": self._stored(
                             status=RUNNING, started_at=now, completed_at=None, error=None, attempts=attempt
@@ -79,10 +80,20 @@ class JobClaims(QueueTables[J]):
                 if not taken.modified_count:
                     continue
                 await self._lease(row["_id"], owner, attempt)
-                job = await self._model.get(row["_id"])
+                try:
+                    job = await self._model.get(row["_id"])
+                except ValidationFailed as error:
+                    await self._give_up(row["_id"], attempt, str(error))
+                    continue
                 if job is not None:
                     return Claim(job, attempt, owner)
         return None
+
+    async def _give_up(self, job_id: Any, attempt: int, error: str) -> None:
+        """Let a job fail that cannot even be read; the others go on."""
+        changes = self._stored(status=FAILED, completed_at=await self._now(), error=error)
+        await self._jobs.update_one({"_id": job_id, "status": RUNNING, "attempts": attempt}, {"$set": changes})
+        await self._tickets.delete_one({"_id": self._ticket(job_id)})
 
     async def heartbeat(self, claim: Claim[J]) -> None:
         """Keep a job for another lease.

@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import logging
 import random
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 from docstore.clients.metrics import Metrics, NoMetrics
 from docstore.context import acting_as
-from docstore.documents import server_now
-from docstore.documents.filters import LTE
-from docstore.errors import DocstoreError, InvalidTransition
+from docstore.documents import server_now, translated
+from docstore.errors import InvalidTransition, OperationTimeout, ServerUnavailable
 from docstore.models import Post
+from docstore.workers.consuming.attempts import told
 
 POLL_SECONDS: Final = 5.0
 ACTOR: Final = "worker:publisher"
@@ -36,6 +37,7 @@ class PublishingWorker:
     def __init__(self, *, poll_s: float = POLL_SECONDS, metrics: Metrics | None = None) -> None:
         self._poll_s = poll_s
         self._metrics = metrics or NoMetrics()
+        self._failed: set[Any] = set()  # they must not crowd out those that come after them
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop` is set.
@@ -52,33 +54,43 @@ class PublishingWorker:
     async def publish_due(self) -> int:
         """Publish what is due now, up to a hundred posts, the oldest first; how many this worker published.
 
-        A post that cannot be published is told in the log and left for a person; the others go on.
+        A post that cannot be published, or not even read, is told in the log and left for a person; the others go on.
         """
         now = await server_now(Post)
-        due = Post.find({"status": "SCHEDULED"}, LTE(Post.publish_date, now)).sort("publishDate").limit(_LOOKED_AT)
+        wanted = {"status": "SCHEDULED", "publishDate": {"$lte": now}, "_id": {"$nin": list(self._failed)}}
+        with translated("Post"):
+            due = Post.get_pymongo_collection().find(wanted, {"_id": 1}).sort({"publishDate": 1}).limit(_LOOKED_AT)
+            ids = [row["_id"] async for row in due]
+        if not ids:
+            self._failed.clear()  # a person may have mended them
         gate = asyncio.Semaphore(_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
-            at_work = [tasks.create_task(self._publish(post, gate)) for post in await due.to_list()]
+            at_work = [tasks.create_task(self._publish(post_id, now, gate)) for post_id in ids]
         published = sum(each.result() for each in at_work)
         self._metrics.count("publisher_published", published)
         return published
 
-    async def _publish(self, post: Post, gate: asyncio.Semaphore) -> bool:
+    async def _publish(self, post_id: Any, now: datetime, gate: asyncio.Semaphore) -> bool:
         """Whether this worker published the post."""
         async with gate:
             try:
                 # A transaction that a dead process left open holds its post for a minute; the others need not wait.
                 async with asyncio.timeout(_PATIENCE_S):
+                    post = await Post.get(post_id)
+                    if post is None or post.publish_date is None or post.publish_date > now:
+                        return False  # deleted or put off meanwhile
                     with acting_as(ACTOR):
                         await post.publish()
             except InvalidTransition:
                 return False  # another worker was quicker, or somebody took it off the schedule
             except TimeoutError:
                 self._metrics.count("publisher_failures")
-                _log.warning("Post %s is due and held by another transaction; it is tried again.", post.id)
+                _log.warning("Post %s is due and held by another transaction; it is tried again.", post_id)
                 return False
-            except DocstoreError as error:
+            except Exception as error:
+                if not isinstance(error, ServerUnavailable | OperationTimeout):
+                    self._failed.add(post_id)
                 self._metrics.count("publisher_failures")
-                _log.error("Post %s is due and was not published: %s", post.id, error)
+                _log.error("Post %s is due and was not published: %s", post_id, told(error))
                 return False
         return True

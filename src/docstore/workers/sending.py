@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 
 from docstore.clients.leases import MongoLease
 from docstore.clients.mail import MailProvider
-from docstore.documents import DocumentId, emit, server_now, utc_now
+from docstore.documents import DocumentId, emit, server_now, translated, utc_now
 from docstore.documents.filters import In
 from docstore.errors import ValidationFailed
 from docstore.models import EmailSend, Member, Post
@@ -99,7 +99,9 @@ async def _waiting(recipients: Sequence[Recipient]) -> list[Recipient]:
     sent = {row.id async for row in InboxEntry.find(In(InboxEntry.id, [_sent_id(each) for each in recipients]))}
     members = {str(each["memberId"]) for each in recipients if DocumentId.is_valid(str(each["memberId"]))}
     ids = [DocumentId(each) for each in members]
-    subscribed = {str(row.id) async for row in Member.find(In(Member.id, ids), In(Member.unsubscribed, [False, None]))}
+    wanted = {"_id": {"$in": ids}, "unsubscribed": {"$in": [False, None]}}
+    with translated("Member"):
+        subscribed = {str(row["_id"]) async for row in Member.get_pymongo_collection().find(wanted, {"_id": 1})}
     gone = members - subscribed
     return [each for each in recipients if _sent_id(each) not in sent and str(each["memberId"]) not in gone]
 
