@@ -185,3 +185,21 @@ def test_login_and_trust_are_handed_to_the_driver() -> None:
     assert options["ssl_context"].check_hostname
     assert options["sasl_mechanism"] == "SCRAM-SHA-512"
     assert (options["sasl_plain_username"], options["sasl_plain_password"]) == ("u", "p")
+
+
+async def test_a_consumer_whose_start_is_cancelled_leaves_nothing_behind(settings: Settings) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    consumer = make_kafka_consumer("g", ["t"], settings.with_urls(kafka_service_uri=f"127.0.0.1:{port}"))
+    starting = asyncio.create_task(consumer.start())
+    await asyncio.sleep(0.2)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert consumer._closed
+    server.close()
+    await server.wait_closed()

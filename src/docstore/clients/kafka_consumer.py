@@ -79,6 +79,9 @@ def make_kafka_consumer(
             except KafkaConnectionError as error:
                 await self.stop()
                 raise await why_unreachable(known, error) from error
+            except BaseException:
+                await asyncio.shield(self.stop())
+                raise
 
         async def stop(self) -> None:
             try:

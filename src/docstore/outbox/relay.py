@@ -13,9 +13,10 @@ from uuid import uuid4
 
 from docstore.clients.metrics import Metrics, NoMetrics
 from docstore.clients.protocols import Publisher
+from docstore.errors import DocstoreError
 from docstore.outbox.buckets import LEASE_SECONDS, BucketLeases
 from docstore.outbox.queue import BucketQueue
-from docstore.outbox.run import Run, backoff_s
+from docstore.outbox.run import Run, backoff_s, told
 from docstore.outbox.waking import Waker
 
 BATCH = 500
@@ -83,9 +84,14 @@ class Relay:
                     try:
                         await self._leases.keep()
                         run = await self._batch(BATCH)
-                    except Exception:
+                    except Exception as error:
                         failures += 1
-                        _log.exception("The outbox relay failed %d times in a row; it goes on.", failures)
+                        _log.error(
+                            "The outbox relay failed %d times in a row, and goes on: %s",
+                            failures,
+                            told(error),
+                            exc_info=None if isinstance(error, DocstoreError) else error,
+                        )
                         await waker.wait(min(backoff_s(failures), _LONGEST_BREAK_S), woken=False)
                         continue
                     failures = 0

@@ -84,26 +84,26 @@ class Run:
         if isinstance(error, ServerUnavailable | OperationTimeout):
             # Nobody refused it. The count must leave room for refusals, and the pause must not outlast an outage.
             attempts = min(attempts, MAX_REFUSALS // 2)
-        dead, told = attempts >= MAX_REFUSALS, _told(error)
+        dead, words = attempts >= MAX_REFUSALS, told(error)
         _log.log(
             logging.ERROR if dead else logging.WARNING,
             "Event %s for topic %s was not published%s: %s",
             row["eventId"],
             row["topic"],
             ", and is given up" if dead else "",
-            told,
+            words,
             exc_info=None if isinstance(error, DocstoreError) else error,
         )
         changes: dict[str, Any] = {
             "attempts": attempts,
-            "lastError": told,
+            "lastError": words,
             "nextAttemptAt": self._queue.now() + timedelta(seconds=backoff_s(attempts)),
         }
         await self._queue.mark_failed(row, changes | ({"status": EntryStatus.DEAD.value} if dead else {}))
 
 
-def _told(error: Exception) -> str:
-    # The messages of our own errors name no values; those of others might.
+def told(error: Exception) -> str:
+    """An error in words. The messages of our own errors name no values; those of others might."""
     return str(error)[:_LONGEST_ERROR] if isinstance(error, DocstoreError) else type(error).__name__
 
 
