@@ -6,7 +6,7 @@ import hashlib
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property, update_wrapper
-from typing import Final, Generic, ParamSpec, TypeVar, get_type_hints
+from typing import Final, Generic, ParamSpec, Protocol, TypeVar, get_type_hints, overload
 
 from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError, to_json
@@ -95,6 +95,33 @@ class CachedFunction(Generic[P, R]):
     def _codec(self) -> JsonCodec:
         kind = get_type_hints(self._function, include_extras=True).get("return")
         return JsonCodec(kind if kind is not type(None) else None)
+
+
+class _Decorator(Protocol):
+    def __call__(self, function: Callable[P, Awaitable[R]], /) -> CachedFunction[P, R]: ...
+
+
+@overload
+def cached(
+    *,
+    namespace: str = ...,
+    ttl: float = ...,
+    tags: Sequence[str] = ...,
+    stale: float = ...,
+    negative_ttl: float = ...,
+) -> _Decorator: ...
+
+
+@overload
+def cached(
+    *,
+    namespace: str = ...,
+    ttl: float = ...,
+    key: Callable[P, str] | None = ...,
+    tags: Callable[P, Sequence[str]] | Sequence[str] = ...,
+    stale: float = ...,
+    negative_ttl: float = ...,
+) -> Callable[[Callable[P, Awaitable[R]]], CachedFunction[P, R]]: ...
 
 
 def cached(

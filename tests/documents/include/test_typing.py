@@ -1,4 +1,4 @@
-"""A type checker knows what queries, pages and relations lead to."""
+"""A type checker knows what queries, pages, relations and cached functions lead to."""
 
 import subprocess
 import sys
@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
+TYPED = (Path(__file__).with_name("typed.py"), ROOT / "tests/cache/typed_decorator.py")
 
 
 @pytest.mark.slow
 def test_what_an_editor_knows(tmp_path: Path) -> None:
     told = subprocess.run(
-        [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path), str(Path(__file__).with_name("typed.py"))],
+        [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path), *map(str, TYPED)],
         capture_output=True,
         text=True,
         cwd=ROOT,
