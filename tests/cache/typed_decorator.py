@@ -22,4 +22,3 @@ async def calls() -> None:
     assert_type(await by_arguments("a", limit=2), int | None)
     assert_type(await by_key("a"), Sequence[str])
     await by_arguments(1)  # type: ignore[arg-type]  # an argument is what the function takes
-    await by_key(1)  # type: ignore[arg-type]
