@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +27,10 @@ from docstore.store import Store
 from docstore.workers import Message, NewsletterWorker
 from docstore.workers.newsletter import BATCH
 from scripts.kafka_local import KafkaUnavailable, LocalKafka
+
+_FROM_MEMORY = "bare producer, from memory"
+_ONE_BY_ONE = "the same, one at a time"
+_BARE_LOOP = "bare find, send, mark"
 
 
 class Counted(Event):
@@ -84,6 +89,16 @@ async def bare_producer(settings: Settings, events: int) -> float:
     return events / (time.perf_counter() - began)
 
 
+async def bare_producer_one_by_one(settings: Settings, events: int) -> float:
+    """The same, waiting for each before the next: what keeps the order of keys without any thought."""
+    producer = await get_kafka_producer(settings)
+    value = Counted(aggregate_id="a", number=1).model_dump_json(by_alias=True).encode()
+    began = time.perf_counter()
+    for each in range(events):
+        await producer.send_and_wait("bench.bare", value, key=b"k%d" % each)
+    return events / (time.perf_counter() - began)
+
+
 class _Counting(KafkaPublisher):
     """Knows how many were sent: to ask a database for it, again and again, would slow down what is measured.
 
@@ -116,24 +131,33 @@ async def relays(settings: Settings, events: int, count: int, away_s: float = 0.
 
 
 async def relay_rows(settings: Settings, events: int, rounds: int) -> None:
-    """Median rates of the contenders, taking turns."""
+    """Median rates of the contenders, taking turns, and the processor time that this process takes for an event."""
     rates: dict[str, list[float]] = {}
+    costs: dict[str, list[float]] = {}
     for _ in range(rounds):
-        rates.setdefault("bare producer, from memory", []).append(await bare_producer(settings, events))
         for name, work in (
-            ("bare find, send, mark", lambda: bare_loop(settings, events)),
+            (_FROM_MEMORY, lambda: bare_producer(settings, events)),
+            (_ONE_BY_ONE, lambda: bare_producer_one_by_one(settings, events)),
+            (_BARE_LOOP, lambda: bare_loop(settings, events)),
             ("relay", lambda: relays(settings, events, 1)),
             ("two relays in one process", lambda: relays(settings, events, 2)),
-            ("relay, a broker 0.2 s away", lambda: relays(settings, events, 1, 0.2)),
-            ("two relays, the same", lambda: relays(settings, events, 2, 0.2)),
+            *(
+                (f"{name}, a broker {away_s:g} s away", partial(relays, settings, events, count, away_s))
+                for away_s in (0.2, 2.0)
+                for count, name in ((1, "relay"), (2, "two relays"))
+            ),
         ):
-            await OutboxEntry.get_pymongo_collection().delete_many({})
-            await fill(events, keys=events // 4)
+            if name not in {_FROM_MEMORY, _ONE_BY_ONE}:
+                await OutboxEntry.get_pymongo_collection().delete_many({})
+                await fill(events, keys=events // 4)
+            began = time.process_time()
             rates.setdefault(name, []).append(await work())
-    base = statistics.median(rates["bare find, send, mark"])
+            costs.setdefault(name, []).append((time.process_time() - began) / events * 1e6)
+    base = statistics.median(rates[_BARE_LOOP])
     for name, each in rates.items():
         rate = statistics.median(each)
-        print(f"{name:<28} {rate:8,.0f} events/s  {rate / base:5.2f} x the bare find, send, mark")
+        cost = f"{statistics.median(costs[name]):5,.0f} µs of processor time an event"
+        print(f"{name:<34} {rate:8,.0f} events/s  {rate / base:5.2f} x the bare find, send, mark  {cost}")
 
 
 async def fan_out(settings: Settings, store: Store, members: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -130,6 +131,61 @@ async def test_a_broker_that_is_away_kills_nothing(
     await make_due()
     assert (await relay.run_once()).pending == 0
     assert numbers(publisher, "a") == [0]
+
+
+async def test_failures_that_are_alike_are_one_line_and_written_at_once(
+    store: Store, publisher: RecordingPublisher, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    mark = BucketQueue.mark_failed
+
+    async def counted(queue: BucketQueue, rows: Sequence[Any], changes: Mapping[str, Any]) -> None:
+        written.append(len(rows))
+        await mark(queue, rows, changes)
+
+    monkeypatch.setattr(BucketQueue, "mark_failed", counted)
+    for key in ("a", "b", "c", "refused"):
+        await steps(key, 0)
+    publisher.fault = lambda topic, key, body: (
+        ServiceError("refused") if key == b"refused" else OperationTimeout("late")
+    )
+    report = await Relay(publisher).run_once()
+    assert report.failed == 4
+    assert sorted(written) == [1, 3]
+    told = sorted(record.getMessage().partition(" for topic ")[2] for record in caplog.records)
+    assert told == ["test.step: not published: late", "test.step: not published: refused"]
+    assert sum(" and 2 more for" in record.getMessage() for record in caplog.records) == 1
+    rows = await OutboxEntry.find({"status": "PENDING", "attempts": 1}).to_list()
+    assert {row.key: row.last_error for row in rows} == {"a": "late", "b": "late", "c": "late", "refused": "refused"}
+
+
+async def test_a_broker_that_took_all_is_asked_for_many_keys_at_once_until_it_fails(
+    store: Store, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waves: list[int] = []
+    publish_many = publisher.publish_many
+
+    async def counted(messages: Sequence[Any]) -> list[Exception | None]:
+        waves.append(len(messages))
+        outcomes: list[Exception | None] = await publish_many(messages)
+        return outcomes
+
+    monkeypatch.setattr(publisher, "publish_many", counted)
+    relay = Relay(publisher)
+
+    async def forty(fault: Exception | None = None) -> list[int]:
+        publisher.fault = lambda topic, key, body: fault
+        waves.clear()
+        for key in range(40):
+            await steps(f"k{key}", 0)
+        await relay.run_once()
+        return list(waves)
+
+    assert await forty() == [16, 24]
+    assert await forty() == [40]
+    assert await forty(ServerUnavailable("away")) == [40]
+    await make_due()
+    assert (await forty())[0] == 16
 
 
 async def test_a_broker_that_is_away_is_not_asked_for_every_key(store: Store, publisher: RecordingPublisher) -> None:

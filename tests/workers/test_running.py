@@ -32,18 +32,21 @@ async def test_metrics_are_answered_while_the_database_is_away(
             raise fault
         await asyncio.Event().wait()
 
+    async def answer() -> None: ...
+
     monkeypatch.setattr(health_module, "_ASK_S", 0.05)
     metrics = PrometheusMetrics()
     metrics.count("outbox_published", 3)
     async with (
-        HealthServer([], metrics=metrics, before_metrics=ask) as server,
+        HealthServer([], metrics=metrics, asks={"mongodb": ask, "kafka": answer}) as server,
         aiohttp.ClientSession(server.url) as session,
     ):
-        answer = await session.get("/metrics")
-        text = await answer.text()
-    assert answer.status == 200
+        shown = await session.get("/metrics")
+        text = await shown.text()
+    assert shown.status == 200
     assert "docstore_outbox_published_total 3.0" in text
-    assert "docstore_database_answers 0.0" in text
+    assert 'docstore_server_answers{server="mongodb"} 0.0' in text
+    assert 'docstore_server_answers{server="kafka"} 1.0' in text
 
 
 async def test_a_port_that_cannot_be_is_refused() -> None:
@@ -176,7 +179,7 @@ async def test_probes_and_metrics_are_answered(store: Store) -> None:
     worker = RunningWorker(kind(looper), store, metrics=metrics)
     await Tag(slug="t").insert()
     async with (
-        HealthServer([worker], metrics=metrics, before_metrics=lambda: outbox_metrics(metrics)) as server,
+        HealthServer([worker], metrics=metrics, asks={"mongodb": lambda: outbox_metrics(metrics)}) as server,
         aiohttp.ClientSession(server.url) as session,
     ):
         assert (await session.get("/healthz")).status == 200

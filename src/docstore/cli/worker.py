@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,6 +62,7 @@ def _chosen(names: list[str], known: tuple[str, ...]) -> list[str]:
 
 
 async def _run(invocation: Invocation, names: list[str], host: str, port: int | None, drain: float) -> int:
+    from docstore.clients import ping_kafka
     from docstore.outbox import outbox_metrics
     from docstore.store import Store
     from docstore.workers.dead_letters import dead_letters_metrics
@@ -86,7 +89,10 @@ async def _run(invocation: Invocation, names: list[str], host: str, port: int | 
                     await outbox_metrics(metrics)
                     await dead_letters_metrics(metrics)
 
-            server = HealthServer(running, metrics=metrics, before_metrics=ask_the_database, host=host, port=port)
+            asks: dict[str, Callable[[], Awaitable[object]]] = {"mongodb": ask_the_database}
+            if servers.settings.kafka_bootstrap:
+                asks["kafka"] = partial(ping_kafka, servers.settings)
+            server = HealthServer(running, metrics=metrics, asks=asks, host=host, port=port)
             await stack.enter_async_context(server)
             invocation.err.print(f"Health at {server.url}/readyz, metrics at {server.url}/metrics.")
         invocation.err.print(f"Running {', '.join(names)}. Ctrl-C ends.")

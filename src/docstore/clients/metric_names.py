@@ -10,6 +10,7 @@ METRICS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "outbox_published": "Events that this relay sent.",
         "outbox_failed": "Attempts of this relay that sent nothing; the event waits for its next one.",
+        "outbox_run_failures": "How often this relay could not even read or mark: the database or the broker is away.",
         "outbox_publish_seconds": "How long the broker took to acknowledge one wave of events.",
         "outbox_lease_steals": "Buckets taken over from relays whose leases ran out.",
         "outbox_pending": "Events that wait to be sent, by any relay.",
@@ -31,7 +32,7 @@ METRICS: Final[Mapping[str, str]] = MappingProxyType(
         "jobs_completed": "Jobs done.",
         "jobs_retried": "Attempts that failed, and will be made again.",
         "jobs_failed": "Jobs given up.",
-        "database_answers": "Whether the database told what waits; if not, those numbers are as they were last.",
+        "server_answers": "Whether a server answers; while the database does not, its numbers are as they were last.",
         "event_loop_lag_seconds": "How late the event loop was lately; who blocks it loses partitions.",
     }
 )

@@ -60,9 +60,9 @@ class BucketQueue:
         """Write down that rows were sent."""
         await self._settle(rows, {"status": EntryStatus.PUBLISHED.value, "publishedAt": self.now(), "lastError": None})
 
-    async def mark_failed(self, row: Row, changes: Mapping[str, Any]) -> None:
-        """Write down what a failed attempt left."""
-        await self._settle([row], changes)
+    async def mark_failed(self, rows: Sequence[Row], changes: Mapping[str, Any]) -> None:
+        """Write down what failed attempts left."""
+        await self._settle(rows, changes)
 
     @property
     def _collection(self) -> Any:

@@ -58,6 +58,7 @@ class Relay:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         """Whose the leases are; for operators."""
         self._leases = BucketLeases(self.name, lease_seconds)
+        self._answered = False
 
     async def run_once(self, limit: int = BATCH) -> RelayReport:
         """Publish up to `limit` rows that are due, of the buckets that are free, and let the buckets go."""
@@ -86,6 +87,7 @@ class Relay:
                         run = await self._batch(BATCH)
                     except Exception as error:
                         failures += 1
+                        self._metrics.count("outbox_run_failures")
                         _log.error(
                             "The outbox relay failed %d times in a row, and goes on: %s",
                             failures,
@@ -105,13 +107,16 @@ class Relay:
 
     async def _batch(self, limit: int) -> Run:
         queue = BucketQueue(dict(self._leases.held), self._leases.now)
-        run = Run(self._publisher, queue, until=time.monotonic() + self._leases.seconds_left * 2 / 3)
+        until = time.monotonic() + self._leases.seconds_left * 2 / 3
+        run = Run(self._publisher, queue, until=until, answered=self._answered)
+        answered, self._answered = self._answered, False
         stolen = self._leases.stolen
         try:
             await run.publish(await queue.due(limit))
         finally:
             # Also when cancelled: what the broker holds should not be sent again without need.
             await asyncio.shield(queue.mark_published(run.sent))
+        self._answered = not run.failed and (answered or bool(run.sent))
         self._metrics.count("outbox_published", len(run.sent))
         self._metrics.count("outbox_failed", run.failed)
         self._metrics.gauge("outbox_lease_steals", stolen)

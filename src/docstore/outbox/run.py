@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -36,9 +36,10 @@ class Run:
         publisher: where rows go.
         queue: where failures are written.
         until: when to begin nothing more, on the monotonic clock.
+        answered: whether the broker took what it was sent last; else it is asked for a few keys first.
     """
 
-    def __init__(self, publisher: Publisher, queue: BucketQueue, *, until: float) -> None:
+    def __init__(self, publisher: Publisher, queue: BucketQueue, *, until: float, answered: bool = False) -> None:
         self.sent: list[Row] = []
         self.failed = 0
         self.was_all = False
@@ -47,12 +48,14 @@ class Run:
         self._publisher = publisher
         self._queue = queue
         self._until = until
+        self._answered = answered
         self._away = False
 
     async def publish(self, groups: Iterable[Sequence[Row]]) -> None:
         """Publish rows: in waves, the first row of every key, then the second of each that is left."""
         waiting = [deque(group) for group in groups if group]
-        size = _ASKED_FIRST  # a broker that is away is not to be asked for every key
+        # A broker that is away is not to be asked for every key.
+        size = _KEYS_AT_ONCE if self._answered else _ASKED_FIRST
         while waiting and not self._away and time.monotonic() < self._until:
             wave, rest = waiting[:size], waiting[size:]
             size = _KEYS_AT_ONCE
@@ -67,39 +70,55 @@ class Run:
         self.latencies.append(time.monotonic() - started)
         # Told before anything is awaited: what is sent counts as sent, also when the run ends here.
         self.sent += [row for row, error in zip(heads, outcomes, strict=True) if error is None]
+        await self._fail([(row, error) for row, error in zip(heads, outcomes, strict=True) if error is not None])
         left: list[deque[Row]] = []
         for group, error in zip(wave, outcomes, strict=True):
-            if error is not None:
-                await self._fail(group[0], error)
-                continue
-            group.popleft()
-            if group:
-                left.append(group)
+            if error is None:
+                group.popleft()
+                if group:
+                    left.append(group)
         return left
 
-    async def _fail(self, row: Row, error: Exception) -> None:
-        self.failed += 1
-        self._away = self._away or isinstance(error, ServerUnavailable)
-        attempts = row["attempts"] + 1
-        if isinstance(error, ServerUnavailable | OperationTimeout):
-            # Nobody refused it. The count must leave room for refusals, and the pause must not outlast an outage.
-            attempts = min(attempts, MAX_REFUSALS // 2)
-        dead, words = attempts >= MAX_REFUSALS, told(error)
-        _log.log(
-            logging.ERROR if dead else logging.WARNING,
-            "Event %s for topic %s was not published%s: %s",
-            row["eventId"],
-            row["topic"],
-            ", and is given up" if dead else "",
-            words,
-            exc_info=None if isinstance(error, DocstoreError) else error,
-        )
-        changes: dict[str, Any] = {
-            "attempts": attempts,
-            "lastError": words,
-            "nextAttemptAt": self._queue.now() + timedelta(seconds=backoff_s(attempts)),
-        }
-        await self._queue.mark_failed(row, changes | ({"status": EntryStatus.DEAD.value} if dead else {}))
+    async def _fail(self, failures: Sequence[tuple[Row, Exception]]) -> None:
+        """Write failures down: those that are alike in one go, and in one line of the log."""
+        alike: defaultdict[tuple[str, str, int], list[Row]] = defaultdict(list)
+        errors: dict[tuple[str, str, int], Exception] = {}
+        for row, error in failures:
+            self._away = self._away or isinstance(error, ServerUnavailable)
+            kind = row["topic"], told(error), _attempts_after(row, error)
+            alike[kind].append(row)
+            errors.setdefault(kind, error)
+        self.failed += len(failures)
+        for kind, rows in alike.items():
+            _, words, attempts = kind
+            dead = attempts >= MAX_REFUSALS
+            _log_failure(rows, words, errors[kind], dead=dead)
+            changes: dict[str, Any] = {
+                "attempts": attempts,
+                "lastError": words,
+                "nextAttemptAt": self._queue.now() + timedelta(seconds=backoff_s(attempts)),
+            }
+            await self._queue.mark_failed(rows, changes | ({"status": EntryStatus.DEAD.value} if dead else {}))
+
+
+def _attempts_after(row: Row, error: Exception) -> int:
+    attempts = int(row["attempts"]) + 1
+    # Nobody refused it. The count must leave room for refusals, and the pause must not outlast an outage.
+    return min(attempts, MAX_REFUSALS // 2) if isinstance(error, ServerUnavailable | OperationTimeout) else attempts
+
+
+def _log_failure(rows: Sequence[Row], words: str, error: Exception, *, dead: bool) -> None:
+    more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+    _log.log(
+        logging.ERROR if dead else logging.WARNING,
+        "Event %s%s for topic %s: not published%s: %s",
+        rows[0]["eventId"],
+        more,
+        rows[0]["topic"],
+        ", and given up" if dead else "",
+        words,
+        exc_info=None if isinstance(error, DocstoreError) else error,
+    )
 
 
 def told(error: Exception) -> str:

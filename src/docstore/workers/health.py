@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -32,8 +32,8 @@ class HealthServer:
     Args:
         workers: whose health.
         metrics: what ``/metrics`` shows; 404 when None.
-        before_metrics: called before ``/metrics`` answers, to fill in what has to be asked for; when it fails, or takes
-            too long, ``database_answers`` is 0 and its numbers are as they were last.
+        asks: by server, what is called before ``/metrics`` answers, to fill in what has to be asked for; when it fails,
+            or takes more than four seconds, its ``server_answers`` is 0 and its numbers are as they were last.
         host: where to listen.
         port: which port; 0 takes a free one.
 
@@ -46,13 +46,13 @@ class HealthServer:
         workers: Sequence[RunningWorker],
         *,
         metrics: PrometheusMetrics | None = None,
-        before_metrics: Callable[[], Awaitable[None]] | None = None,
+        asks: Mapping[str, Callable[[], Awaitable[object]]] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         self._workers = workers
         self._metrics = metrics
-        self._before_metrics = before_metrics
+        self._asks = dict(asks or {})
         self._host, self._port = host, port
         self._runner: web.AppRunner | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -110,23 +110,21 @@ class HealthServer:
 
         if self._metrics is None:
             raise web.HTTPNotFound(text="Metrics need the extra 'metrics': pip install 'docstore[metrics]'.\n")
-        await self._ask()
+        await asyncio.gather(*(self._ask(self._metrics, *each) for each in self._asks.items()))
         self._metrics.gauge("event_loop_lag_seconds", self._worst_lag_s)
         return web.Response(body=self._metrics.exposition(), headers={"Content-Type": self._metrics.content_type})
 
-    async def _ask(self) -> None:
+    async def _ask(self, metrics: PrometheusMetrics, server: str, ask: Callable[[], Awaitable[object]]) -> None:
         """Fill in what has to be asked for. Who cannot be asked must not take all other numbers away."""
-        if self._before_metrics is None or self._metrics is None:
-            return
         try:
             async with asyncio.timeout(_ASK_S):
-                await self._before_metrics()
+                await ask()
         except (DocstoreError, TimeoutError) as error:
             told = str(error) if isinstance(error, DocstoreError) else f"no answer within {_ASK_S:g} s"
-            _log.warning("Metrics of the database are as they were last: %s", told)
-            self._metrics.gauge("database_answers", 0)
+            _log.warning("Metrics without %s, whose numbers are as they were last: %s", server, told)
+            metrics.gauge("server_answers", 0, server=server)
         else:
-            self._metrics.gauge("database_answers", 1)
+            metrics.gauge("server_answers", 1, server=server)
 
     async def _watch_the_loop(self) -> None:
         # Heartbeats share the loop: a handler that blocks it loses its partitions.

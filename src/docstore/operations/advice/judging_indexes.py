@@ -55,9 +55,7 @@ def unused(facts: CollectionFacts, uses: Sequence[ShapeUse], now: datetime) -> I
 
 def low_value(facts: CollectionFacts) -> Iterator[Advice]:
     """Indexes on one field with so few values, all of them common, that a look-up reads much of the collection."""
-    if (
-        facts.documents < _MANY_DOCUMENTS or facts.is_system
-    ):  # whose declarations are docstore's own
+    if facts.documents < _MANY_DOCUMENTS or facts.is_system:  # whose declarations are docstore's own
         return
     for index in facts.built:
         if index.works or index.reference or index.partial or len(index.keys) > 1:
