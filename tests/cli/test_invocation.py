@@ -1,5 +1,6 @@
 """How work is run and how its errors are told."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import typer
 from click.testing import Result
 
 from docstore.cli.invocation import Invocation
+from docstore.cli.stopping import stopped_by_signals
 from docstore.errors import ServerUnavailable
 
 Run = Callable[..., Result]
@@ -38,16 +40,12 @@ async def grouped() -> int:
 
 async def interrupted() -> int:
     os.kill(os.getpid(), signal.SIGINT)
-    import asyncio
-
     await asyncio.sleep(10)
     return 0
 
 
 async def terminated() -> int:
     os.kill(os.getpid(), signal.SIGTERM)
-    import asyncio
-
     await asyncio.sleep(10)
     return 0
 
@@ -85,6 +83,24 @@ def test_an_error_inside_groups_is_told_by_itself(capsys: pytest.CaptureFixture[
     assert code_of(Invocation(), grouped) == 1
 
     assert capsys.readouterr().err == "Error: Kafka is away.\n"
+
+
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_second_signal_ends_what_wants_to_finish(
+    sign: signal.Signals, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    invocation = Invocation()
+
+    async def never_through() -> int:
+        stop = stopped_by_signals(invocation)
+        os.kill(os.getpid(), sign)
+        await stop.wait()
+        os.kill(os.getpid(), sign)
+        await asyncio.sleep(10)
+        return 0
+
+    assert code_of(invocation, never_through) == code
+    assert "Finishing what is at work" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("work", "code"), [(interrupted, 130), (terminated, 143)])

@@ -313,6 +313,46 @@ async def test_run_goes_on_after_an_error(
     assert not await OutboxLease.find({"owner": relay.name}).count(), "others take over at once"
 
 
+async def test_a_relay_that_is_cancelled_marks_what_it_sent_before_it_ends(
+    store: Store, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marking, mark = asyncio.Event(), BucketQueue.mark_published
+
+    async def slow(queue: BucketQueue, rows: Sequence[Any]) -> None:
+        marking.set()
+        await asyncio.sleep(0.2)
+        await mark(queue, rows)
+
+    monkeypatch.setattr(BucketQueue, "mark_published", slow)
+    await steps("a", 0)
+    running = asyncio.create_task(Relay(publisher).run(asyncio.Event(), poll_s=0.02))
+    await marking.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await OutboxEntry.find({"status": "PUBLISHED"}).count() == 1
+
+
+async def test_a_relay_cancelled_while_it_lets_go_leaves_nothing_running(
+    store: Store, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letting_go = asyncio.Event()
+
+    async def hang(leases: BucketLeases) -> None:
+        letting_go.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(BucketLeases, "release", hang)
+    stop, before = asyncio.Event(), asyncio.all_tasks()
+    running = asyncio.create_task(Relay(publisher).run(stop, poll_s=0.02))
+    stop.set()
+    await letting_go.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert asyncio.all_tasks() <= before
+
+
 async def test_new_rows_wake_a_relay(store: Store, publisher: RecordingPublisher) -> None:
     stop = asyncio.Event()
     running = asyncio.create_task(Relay(publisher).run(stop, poll_s=3600))

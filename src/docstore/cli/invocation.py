@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 
+TERMINATED = "terminated"
+"""What the work of a command is cancelled with by SIGTERM."""
+
 _INTERRUPTED = 130
 _TERMINATED = 143
 _WIDTH_WITHOUT_TERMINAL = 120
@@ -86,13 +89,12 @@ class Invocation:
         raise typer.Exit(self._run(work))
 
     def _run(self, work: Callable[[], Awaitable[int]]) -> int:
-        terminated: list[bool] = []
         try:
-            return asyncio.run(_until_terminated(work, terminated))
+            return asyncio.run(_until_terminated(work))
         except KeyboardInterrupt:
             return self._interrupted()
-        except asyncio.CancelledError:
-            return _TERMINATED if terminated else self._interrupted()
+        except asyncio.CancelledError as error:
+            return _TERMINATED if TERMINATED in error.args else self._interrupted()
         except BrokenPipeError:
             # Whoever read our output has enough; Python's own flush at exit must not complain either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -130,17 +132,12 @@ class Invocation:
             logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
-async def _until_terminated(work: Callable[[], Awaitable[int]], terminated: list[bool]) -> int:
+async def _until_terminated(work: Callable[[], Awaitable[int]]) -> int:
     """Run `work`; SIGTERM cancels it, so that servers and clients are closed on the way out."""
     task = asyncio.current_task()
     assert task is not None
-
-    def terminate() -> None:
-        terminated.append(True)
-        task.cancel()
-
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, terminate)
+    loop.add_signal_handler(signal.SIGTERM, task.cancel, TERMINATED)
     try:
         return await work()
     finally:

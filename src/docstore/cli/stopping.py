@@ -6,6 +6,8 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
+from docstore.cli.invocation import TERMINATED
+
 if TYPE_CHECKING:
     from docstore.cli.invocation import Invocation
 
@@ -14,13 +16,13 @@ def stopped_by_signals(invocation: Invocation) -> asyncio.Event:
     """Set by the first SIGTERM or Ctrl-C; the second cancels."""
     stop, loop, task = asyncio.Event(), asyncio.get_running_loop(), asyncio.current_task()
 
-    def asked() -> None:
+    def asked(name: signal.Signals) -> None:
         if stop.is_set() and task is not None:
-            task.cancel()
+            task.cancel(TERMINATED if name is signal.SIGTERM else None)
             return
         invocation.err.print("Finishing what is at work …")
         stop.set()
 
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, asked)
+        loop.add_signal_handler(name, asked, name)
     return stop

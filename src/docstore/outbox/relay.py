@@ -8,7 +8,9 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any, cast
 from uuid import uuid4
 
 from docstore.clients.metrics import Metrics, NoMetrics
@@ -24,6 +26,8 @@ BATCH = 500
 
 # Longer, and it would outlast the outage, and its leases.
 _LONGEST_BREAK_S = 10.0
+
+_LETTING_GO_S = 5.0
 
 _log = logging.getLogger("docstore.outbox")
 
@@ -66,7 +70,7 @@ class Relay:
             await self._leases.settle()
             run = await self._batch(limit)
         finally:
-            await asyncio.shield(self._leases.release())
+            await self._leases.release()
         return RelayReport(len(run.sent), run.failed, await BucketQueue({}).pending())
 
     async def run(self, stop: asyncio.Event, *, poll_s: float = 1.0) -> None:
@@ -115,7 +119,7 @@ class Relay:
             await run.publish(await queue.due(limit))
         finally:
             # Also when cancelled: what the broker holds should not be sent again without need.
-            await asyncio.shield(queue.mark_published(run.sent))
+            await _to_its_end(queue.mark_published(run.sent))
         self._answered = not run.failed and (answered or bool(run.sent))
         self._metrics.count("outbox_published", len(run.sent))
         self._metrics.count("outbox_failed", run.failed)
@@ -127,4 +131,17 @@ class Relay:
     async def _let_go(self) -> None:
         # Should this fail, the leases run out by themselves.
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(asyncio.shield(self._leases.release()), 5)
+            async with asyncio.timeout(_LETTING_GO_S):
+                await self._leases.release()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work`; one that is cancelled meanwhile waits for it before it ends."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=_LETTING_GO_S)
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            _log.warning("What was sent could not be marked, and will be sent again: %s", told(cast(Exception, error)))
+        raise
