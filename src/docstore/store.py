@@ -8,7 +8,6 @@ as workers, which are handed what this module opens.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -19,7 +18,8 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from docstore._store_servers import StoreServers
-from docstore.cache import Cache, CachedDocuments, CacheHelper, ChangeFollower, active_cache, use_cache
+from docstore._store_tenancy import CACHED_DOCUMENTS, Tenancy
+from docstore.cache import Cache, CachedDocuments, CacheHelper, use_cache
 from docstore.clients import (
     KafkaPublisher,
     KeyValue,
@@ -30,27 +30,21 @@ from docstore.clients import (
     Publisher,
     RedisKeyValue,
     SearchIndex,
-    close_kafka_producer,
-    close_mongo_client,
-    close_redis,
     connect_mongo,
     ensure_topic,
     make_kafka_consumer,
 )
 from docstore.documents import (
     DeletionStep,
-    add_event_handler,
     bind,
     declared_indexes,
-    remove_event_handler,
     unbind,
-    use_read_through,
 )
 from docstore.documents.audit import AUDIT_MODELS
 from docstore.errors import DocstoreError, NotBound, SettingsError
 from docstore.jobs import JobTicket
 from docstore.models import ALL
-from docstore.outbox import InboxEntry, Outbox, OutboxEntry, OutboxLease
+from docstore.outbox import InboxEntry, OutboxEntry, OutboxLease
 from docstore.search import SearchObject, SearchParked, SearchReindex, SearchWatch, use_search_index
 from docstore.settings import DbMethod, Settings
 from docstore.workers import Consumer, DeadLetter, IdentityState
@@ -61,8 +55,6 @@ if TYPE_CHECKING:
 
 Client = AsyncMongoClient[dict[str, Any]]
 Database = AsyncDatabase[dict[str, Any]]
-
-_Closer = tuple[Callable[[Settings], object], Callable[[Settings], Awaitable[None]]]
 
 SYSTEM_MODELS: Final[tuple[type[Any], ...]] = (
     OutboxEntry,
@@ -79,11 +71,6 @@ SYSTEM_MODELS: Final[tuple[type[Any], ...]] = (
     *AUDIT_MODELS,
 )
 """The rows that mechanisms keep for themselves; every Store binds them."""
-
-_outbox: Final = Outbox()
-_cached_documents: Final = CachedDocuments(active_cache)
-_cache_follower: Final = ChangeFollower(_cached_documents)
-_open: Final[list[Store]] = []
 
 
 class Store:
@@ -105,8 +92,7 @@ class Store:
         self._models = (*models, *(each for each in SYSTEM_MODELS if each not in models))
         self._opened: AsyncExitStack | None = None
         self._client: Client | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._process = os.getpid()
+        self._tenancy = Tenancy(self._bind, lambda: unbind(self._models), lambda: self.settings)
         self._query_log: QueryRecorder | None = None
         self._cache: Cache | None = None
 
@@ -132,10 +118,10 @@ class Store:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._servers.close)
             settings = await self._servers.need("mongodb")
-            stack.push_async_callback(self._close_clients)
+            stack.push_async_callback(self._tenancy.close_clients)
             self._client = await connect_mongo(settings)
             stack.push_async_callback(self._leave)
-            await self._arrive()
+            await self._tenancy.begin()
             if self._servers.is_temporary("mongodb"):
                 await self._build_indexes()
             if settings.query_log:
@@ -209,7 +195,7 @@ class Store:
     @property
     def cached_documents(self) -> CachedDocuments:
         """The cache behind `Model.cached`."""
-        return _cached_documents
+        return CACHED_DOCUMENTS
 
     @asynccontextmanager
     async def make_consumer(
@@ -291,31 +277,6 @@ class Store:
         _ = self.client  # says so when the Store is not open
         return await self._servers.need(service)
 
-    async def _arrive(self) -> None:
-        self._loop, self._process = asyncio.get_running_loop(), os.getpid()
-        # Past caring are Stores whose loop ended without leaving them, and those of the process this one was forked of.
-        _open[:] = [each for each in _open if each._is_live()]
-        if not _open:
-            for handler in (_outbox, _cache_follower):
-                remove_event_handler(handler)  # such a Store may have left it behind
-                add_event_handler(handler)
-            use_read_through(_cached_documents)
-        _open.append(self)
-        await self._bind()
-
-    def _is_live(self) -> bool:
-        return self._loop is not None and not self._loop.is_closed() and self._process == os.getpid()
-
-    async def _bind_again(self) -> bool:
-        """Take the models back, on the loop that this Store was entered on; False when that does not run."""
-        if self._loop is asyncio.get_running_loop():
-            await self._bind()
-            return True
-        if self._loop is None or not self._loop.is_running():
-            return False
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._bind(), self._loop))
-        return True
-
     async def _bind(self) -> None:
         settings = self.settings
         key = settings.cursor_key
@@ -336,36 +297,10 @@ class Store:
                 await self.database[model.get_collection_name()].create_indexes(declared)
 
     async def _leave(self) -> None:
-        if self in _open:
-            _open.remove(self)
-        handed_back = bool(_open) and await _open[-1]._bind_again()
-        if not handed_back:
-            remove_event_handler(_outbox)
-            remove_event_handler(_cache_follower)
-            use_read_through(None)
-            use_cache(None)
-            use_search_index(None)
-            unbind(self._models)
+        await self._tenancy.end()
         cache, self._cache = self._cache, None
         if cache is not None:
             await cache.close()
-
-    async def _close_clients(self) -> None:
-        """Close the shared clients, but for those that another open Store shares."""
-        from docstore.clients.algolia import close_search_clients
-
-        mine = self.settings
-        others = [each.settings for each in _open if each._loop is self._loop]
-        closers: tuple[_Closer, ...] = (
-            (lambda of: of.algolia_hosts or of.algolia_app_id, close_search_clients),
-            (lambda of: of.redis_dsn, close_redis),
-            (lambda of: of.kafka_bootstrap, close_kafka_producer),
-            (lambda of: (of.database_url_local, of.database_url), close_mongo_client),
-        )
-        async with AsyncExitStack() as closing:  # the rest is closed even when one fails
-            for address, close in closers:
-                if address(mine) and all(address(other) != address(mine) for other in others):
-                    closing.push_async_callback(close, mine)
 
 
 class _LazyProbe:
