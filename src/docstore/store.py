@@ -2,8 +2,8 @@
 
 What runs when, at a glance: entering connects MongoDB, binds the models and starts keeping their events in the outbox;
 Kafka, Redis and the search engine are reached when they are first asked for. Publishing, search sync and the like run
-as workers, which are handed what this module opens. `_store_tenancy` says whose turn it is where a process opens several
-Stores, `_store_servers` which servers a Store starts for itself.
+as workers, which are handed what this module opens. `_store_tenancy` says whose turn it is among several Stores of a
+process, `_store_servers` which servers a Store starts for itself.
 """
 
 from __future__ import annotations
