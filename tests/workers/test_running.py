@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import pytest
@@ -21,6 +21,7 @@ from docstore.workers import running as running_module
 from docstore.workers.health import HealthServer
 from docstore.workers.registry import WORKERS, WorkerKind
 from docstore.workers.running import RunningWorker, run_workers
+from docstore.workers.sending import SenderWorker
 
 
 @pytest.mark.parametrize("fault", [ServerUnavailable("away"), None])
@@ -80,6 +81,48 @@ def kind(worker: Any, name: str = "looper") -> WorkerKind:
         return worker
 
     return WorkerKind(name, "a double", make)
+
+
+class Holder(Looper):
+    """A worker that holds something."""
+
+    held = 0
+
+    async def __aenter__(self) -> Self:
+        self.held += 1
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.held -= 1
+
+
+async def test_what_a_worker_holds_is_let_go_of_before_it_begins_again(store: Store) -> None:
+    holder = Holder(ServerUnavailable("away"))
+    stop = asyncio.Event()
+    task = asyncio.create_task(RunningWorker(kind(holder), store).run(stop))
+    await holder.working.wait()
+    assert (holder.runs, holder.held) == (2, 1)
+    stop.set()
+    await task
+    assert holder.held == 0
+
+
+async def test_the_sender_leaves_its_mail_server() -> None:
+    left: list[str] = []
+
+    class Provider:
+        async def send(self, mail: Any) -> str:
+            return "id"
+
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def __aexit__(self, *_: object) -> None:
+            left.append("left")
+
+    async with SenderWorker(Provider()):
+        assert left == []
+    assert left == ["left"]
 
 
 async def test_a_worker_that_fails_begins_again(store: Store) -> None:

@@ -113,6 +113,12 @@ class RunningWorker:
                 await _pause(stop, in_a_row)
 
     async def _work(self, worker: AnyWorker, stop: asyncio.Event) -> None:
+        async with contextlib.AsyncExitStack() as holding:
+            if isinstance(worker, contextlib.AbstractAsyncContextManager):
+                await holding.enter_async_context(worker)  # what it holds is let go of, also before it begins again
+            await self._work_on(worker, stop)
+
+    async def _work_on(self, worker: AnyWorker, stop: asyncio.Event) -> None:
         try:
             if not hasattr(worker, "topics"):
                 self._running = True

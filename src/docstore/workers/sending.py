@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from functools import partial
-from typing import Any, ClassVar, Final
+from types import TracebackType
+from typing import Any, ClassVar, Final, Self
 
 from docstore.clients.leases import MongoLease
 from docstore.clients.mail import MailProvider
@@ -42,7 +44,7 @@ class SenderWorker:
     servers that greylist do) is tried again after `PUT_OFF_FOR`, by a message of its own; neither keeps anybody else.
 
     Args:
-        provider: sends e-mails.
+        provider: sends e-mails; one that is a context manager is left with the worker.
         unsubscribe_url: where a reader can unsubscribe, ``{email}`` and ``{member}`` filled in; None leaves the link
             and the ``List-Unsubscribe`` header out.
 
@@ -57,6 +59,16 @@ class SenderWorker:
         check_unsubscribe_url(unsubscribe_url)
         self._provider = provider
         self._unsubscribe_url = unsubscribe_url
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of the provider's connection, where it is a context manager."""
+        if isinstance(self._provider, AbstractAsyncContextManager):
+            await self._provider.__aexit__(kind, error, trace)
 
     async def handle(self, message: Message) -> None:
         """Send what of a batch is not sent yet.
