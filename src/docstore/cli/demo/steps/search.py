@@ -12,7 +12,7 @@ from docstore.outbox import EntryStatus, InboxEntry, OutboxEntry
 from docstore.store import Store
 from docstore.workers import RatingsWorker
 
-_SECONDS_AN_EVENT = 0.3  # patience: mostly it takes a tenth of that, and now and then a quarter of a second
+_SECONDS_AN_EVENT = 0.05
 
 
 async def fill_search(scene: Scene, waiting: int) -> None:
