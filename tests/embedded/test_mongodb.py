@@ -114,3 +114,53 @@ async def test_stopping_with_open_clients_is_quick(mongo_client: Any) -> None:
         await servers.stop("mongodb")
         assert asyncio.get_running_loop().time() - started < 1.5
         assert servers.urls == {}
+
+
+async def test_an_open_transaction_holds_no_page_between_its_statements(tmp_path: Path, mongo_client: Any) -> None:
+    program = tmp_path / "serve.py"
+    program.write_text(_SERVE_AND_TELL_OF_CURSORS)
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, str(program), str(tmp_path / "data"), stdin=PIPE, stdout=PIPE
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    try:
+        url = json.loads(await server.stdout.readline())
+        async with mongo_client(url) as client, client.start_session() as session:
+            notes = client["library"]["notes"]
+            await notes.create_index("number")
+            await notes.insert_many([{"_id": n, "number": n} for n in range(10)])
+            await session.start_transaction()
+            assert await notes.find({"number": {"$lt": 3}}, session=session).distinct("_id") == [0, 1, 2]
+            await notes.update_one({"number": 5}, {"$set": {"read": True}}, session=session)
+            server.stdin.write(b"\n")
+            told = json.loads(await server.stdout.readline())  # and asking spoils the transaction
+        assert told["cursors"] > 1
+        assert told["on a page"] == []
+    finally:
+        server.kill()
+        await server.wait()
+
+
+_SERVE_AND_TELL_OF_CURSORS = """
+import json, sys
+from docstore.embedded.mongodb import release_pages_between_statements
+from secantus import SecantusDBServer
+
+def on_a_page(cursor):
+    try:
+        cursor.get_key()
+    except Exception:
+        return False
+    return True
+
+release_pages_between_statements()
+with SecantusDBServer(storage_path=sys.argv[1], port=0) as server:
+    print(json.dumps(server.uri), flush=True)
+    sys.stdin.readline()
+    [open_] = [each for each in server.transactions._txns.values() if each.state.name == "IN_PROGRESS"]
+    cursors = open_.handle.cursors
+    told = {"cursors": len(cursors), "on a page": [str(key) for key, each in cursors.items() if on_a_page(each)]}
+    print(json.dumps(told), flush=True)
+    sys.stdin.readline()
+"""
