@@ -13,13 +13,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import queue
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -303,10 +303,10 @@ def _last_line(text: str) -> str:
 
 
 @contextlib.contextmanager
-def _until_interrupted() -> Iterator[threading.Event]:
-    stop = threading.Event()
+def _until_interrupted() -> Iterator[queue.SimpleQueue[None]]:
+    stop: queue.SimpleQueue[None] = queue.SimpleQueue()  # what a signal handler may use, its own interruption included
     for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
+        signal.signal(name, lambda *_: stop.put(None))
     yield stop
 
 
@@ -322,7 +322,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         with _until_interrupted() as stop, LocalKafka(wanted.brokers) as kafka:
             print(f"KAFKA_SERVICE_URI={kafka.bootstrap}", flush=True)
-            stop.wait()
+            stop.get()
     except KafkaUnavailable as error:
         print(error, file=sys.stderr)
         return 1

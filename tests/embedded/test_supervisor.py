@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -111,6 +112,15 @@ def test_another_process_finds_the_servers_and_is_kept_from_a_second_set(tmp_pat
         owner.kill()
         owner.wait()
         assert running_servers(tmp_path) is None, "a dead owner's servers.json is stale"
+
+
+def test_a_server_ends_however_often_it_is_told_of_the_owners_death() -> None:
+    with _owner() as (_, servers):
+        kafka = servers["pids"]["kafka"]
+        for _ in range(2_000):  # as from an owner of many threads, each of which the kernel tells of
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(kafka, signal.SIGHUP)
+        assert _until(lambda: not _runs(kafka), seconds=10)
 
 
 async def test_a_directory_left_by_a_killed_owner_is_taken_over(tmp_path: Path) -> None:

@@ -13,12 +13,11 @@ import select
 import shutil
 import signal
 import sys
-import threading
 from pathlib import Path
 from types import ModuleType
 
 _PR_SET_PDEATHSIG = 1
-_bereaved = threading.Event()
+_bereaved = False
 
 
 def _stand_in_for_packages() -> None:
@@ -40,11 +39,13 @@ def _is_orphan(parent: int) -> bool:
     # A supervisor that lives holds our stdin open until we have ended. One that dies closes its files, lets go
     # of its children and has the signal sent in an order that depends on its threads: any of them will do.
     closed = bool(select.select([0], [], [], 0)[0]) and os.read(0, 1) == b""
-    return _bereaved.is_set() or closed or os.getppid() != parent
+    return _bereaved or closed or os.getppid() != parent
 
 
 def _on_bereavement(*_: object) -> None:
-    _bereaved.set()
+    # It may come once for each of the supervisor's threads, the next while this one is at work: no lock is safe here.
+    global _bereaved
+    _bereaved = True
     signal.raise_signal(signal.SIGTERM)  # each server knows how to end on that one
 
 
