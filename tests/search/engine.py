@@ -1,9 +1,11 @@
-"""A search engine of a test's own, that can be told to fail, and one that lets the test act between calls."""
+"""What tests of search need: an engine of their own, one that lets them act between calls, the changes since then."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from docstore.clients import SearchIndex
 from docstore.clients.algolia import AlgoliaIndex, close_search_clients
 from docstore.embedded.algolia import Limits, LocalAlgolia
 from docstore.settings import Settings
+from docstore.workers import OutboxChanges
 
 
 @asynccontextmanager
@@ -56,3 +59,16 @@ class Meddled:
 
 class Killed(BaseException):
     """As if the process were gone."""
+
+
+async def changes_since(begun: datetime) -> list[tuple[str, str]]:
+    """Which documents changed since then, as the outbox tells."""
+    return [(each.collection, each.document_id) async for each in OutboxChanges().since(begun)]
+
+
+async def next_second() -> datetime:
+    """The next whole second, which has come: ids tell seconds apart, and no less."""
+    begun = (await OutboxChanges().now() + timedelta(seconds=1)).replace(microsecond=0)
+    while await OutboxChanges().now() < begun:
+        await asyncio.sleep(0.05)
+    return begun

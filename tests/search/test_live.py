@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.search.engine import Meddled, own_engine
+from tests.search.engine import Meddled, changes_since, next_second, own_engine
 
 from docstore.clients import SearchIndex
 from docstore.clients.algolia import close_search_clients, get_write_client
@@ -85,10 +85,6 @@ async def test_one_that_breaks_its_model_keeps_no_change_of_what_it_refers_to_fr
     assert await index.get_object("categories", str(category.id)) is not None
 
 
-async def changes_since(begun: datetime) -> list[tuple[str, str]]:
-    return [(each.collection, each.document_id) async for each in OutboxChanges().since(begun)]
-
-
 @pytest.mark.parametrize("way", ["purge", "with the tag", "of many", "sooner than it is followed"])
 async def test_a_link_that_is_gone_for_good_leaves_the_records_of_what_it_linked(
     store: Store, post: Post, index: SearchIndex, way: str
@@ -101,9 +97,7 @@ async def test_a_link_that_is_gone_for_good_leaves_the_records_of_what_it_linked
     category = await Category(name="Tech", slug="tech").insert()
     mapping = await CategoryMapping(account_id=account.id, category_id=category.id).insert()
     await apply_changes(index, [("Post", post.id), ("Account", account.id)])
-    begun = await OutboxChanges().now() + timedelta(seconds=1)
-    while await OutboxChanges().now() < begun:  # ids tell seconds apart, and no less
-        await asyncio.sleep(0.05)
+    begun = await next_second()
 
     await mapping.purge(reason="test")
     match way:

@@ -63,6 +63,25 @@ async def test_the_mean_of_published_reviews(
     assert told.key == account.account_id.encode()
 
 
+async def test_a_review_that_comes_to_belong_to_another_account_counts_for_it_alone(
+    account: Account, user: User, key_value: KeyValue, waiting: Fixture
+) -> None:
+    other = await Account(platform=Platform.TWITCH, account_id=f"TW{uuid4().hex}").insert()
+    await review(account, user, 5)
+    moved = await review(account, user, 1)
+    worker = RatingsWorker(key_value)
+    for message in await waiting("new-review-calculate"):
+        await worker.handle(message)
+    assert await rated(account) == (3.0, 2)
+
+    seen = len(await waiting("new-review-calculate"))
+    moved.account_id = other.id
+    await moved.save()
+    for message in (await waiting("new-review-calculate"))[seen:]:
+        await worker.handle(message)
+    assert (await rated(account), await rated(other)) == ((5.0, 1), (1.0, 1))
+
+
 async def test_the_cache_entry_goes(account: Account, user: User, key_value: KeyValue, waiting: Fixture) -> None:
     key = cache_key(Platform.YOUTUBE, account.account_id)
     assert key == f"accounts-youtube-{account.account_id}"

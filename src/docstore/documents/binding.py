@@ -152,6 +152,7 @@ def _policy(model: type[Any], auditors: Mapping[str, Auditor]) -> Policy:
         hooks=tuple(hooks),
         images=auditor is not None or bool(model.triggers),
         last_images=model.announces and bool(model.part_of),
+        owners=frozenset(map(model.stored_name, model.part_of)) if model.announces else frozenset(),
         reactions=(trigger_hook(model),) if model.triggers else (),
         counters=frozenset(model.stored_name(name) for name in model.counters),
         versioned=model.versioned,

@@ -95,7 +95,8 @@ class DeclaredDocument(BeanieDocument, metaclass=DocumentMeta):
     counters: ClassVar[frozenset[str]] = frozenset()
     """Attributes whose change alone is not announced: a view counted is no news to search and caches."""
     part_of: ClassVar[frozenset[str]] = frozenset()
-    """References to documents of which this is a part: when it is removed for good they are announced as changed."""
+    """References to documents of which this is a part: they are announced as changed when it is removed for good, or
+    comes to belong to another."""
     check_references: ClassVar[bool] = True
     """Whether what a document refers to has to be there when the reference is written."""
     triggers: ClassVar[Sequence[Trigger]] = ()

@@ -89,11 +89,11 @@ async def apply(
     """
     changed = 0
     for batch in batches(ids, SLICE):
-        before = await writer.images(batch, session)
+        before = await writer.images(batch, session, update=update)
         wanted = {"_id": {"$in": list(batch)}, **condition}
         result = await writer.raw.update_many(wanted, writer.counted(update), session=session)
         changed += result.modified_count
-        await writer.follow_up(kind, batch, before=before, after=await writer.images(batch, session))
+        await writer.follow_up(kind, batch, before=before, after=await writer.later_images(batch, before, session))
     return changed
 
 

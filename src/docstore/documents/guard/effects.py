@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -10,6 +11,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from docstore.documents.changes import Change, ChangeKind
 from docstore.documents.guard.filters import conjunction
 from docstore.documents.guard.ids import as_key
+from docstore.documents.guard.owners import may_move
 from docstore.documents.guard.policy import GuardRegistry, Policy
 from docstore.documents.guard.predicate import DELETED
 from docstore.documents.guard.references import ReferenceKeeper
@@ -130,17 +132,35 @@ class Effects:
             for hook in (*self._policy.hooks, *self._policy.reactions):
                 await hook(change)
 
-    async def images(self, ids: Sequence[Any], session: Session, *, last: bool = False) -> dict[Any, Document]:
-        """The stored documents with these ids, where a hook needs them.
+    async def images(
+        self, ids: Sequence[Any], session: Session, *, update: Any = None, last: bool = False
+    ) -> dict[Any, Document]:
+        """The stored documents with these ids as they are before a write, where a hook needs them.
 
         Args:
             ids: which.
             session: the write's.
+            update: what is written next. Where hooks need no images, those are read that it may take from what they
+                are a part of.
             last: they are removed for good next.
         """
-        if not ids or not (self._policy.images or (last and self._policy.last_images)):
+        if self._policy.images or (last and self._policy.last_images):
+            return await self._stored(ids, session)
+        moved = may_move(self._policy.owners, update) if update is not None else None
+        return await self._stored(ids, session, moved) if moved is not None else {}
+
+    async def later_images(
+        self, ids: Sequence[Any], before: Mapping[Any, Document], session: Session
+    ) -> dict[Any, Document]:
+        """The stored documents as they became, where a hook needs them; `before` are the images before the write."""
+        return await self._stored(ids if self._policy.images else list(before), session)
+
+    async def _stored(
+        self, ids: Sequence[Any], session: Session, also: Mapping[str, Any] = MappingProxyType({})
+    ) -> dict[Any, Document]:
+        if not ids:
             return {}
-        cursor = self._raw.find({"_id": {"$in": list(ids)}}, session=session)
+        cursor = self._raw.find({"_id": {"$in": list(ids)}, **also}, session=session)
         return {as_key(document["_id"]): document async for document in cursor}
 
     async def matching_ids(

@@ -22,6 +22,8 @@ class Policy:
         hooks: what follows from a write, in order.
         images: whether a hook needs the documents as they were and as they became.
         last_images: whether a hook needs documents as they were when they are removed for good.
+        owners: stored fields that name what a document is a part of; a hook needs those as they were that an update
+            gives another one.
         counters: stored fields whose change alone is nobody's business.
         versioned: whether every write counts the stored `version` up.
         reactions: hooks that write in their turn; called after all others, so that what caused them is told first.
@@ -32,6 +34,7 @@ class Policy:
     hooks: tuple[Hook, ...] = ()
     images: bool = False
     last_images: bool = False
+    owners: frozenset[str] = frozenset()
     counters: frozenset[str] = frozenset()
     versioned: bool = False
     reactions: tuple[Hook, ...] = ()
@@ -49,6 +52,7 @@ class Policy:
             hooks=(*self.hooks, *(hook for hook in other.hooks if hook not in self.hooks)),
             images=self.images or other.images,
             last_images=self.last_images or other.last_images,
+            owners=self.owners | other.owners,
             counters=self.counters & other.counters,
             versioned=self.versioned or other.versioned,
             reactions=(*self.reactions, *(hook for hook in other.reactions if hook not in self.reactions)),

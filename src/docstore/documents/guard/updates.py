@@ -92,6 +92,15 @@ def replacement_pipeline(replacement: Mapping[str, Any], collection: str) -> lis
     ]
 
 
+def literal_replacement(stages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The body of a whole-document replacement, as `replacement_pipeline` makes one."""
+    try:
+        literal = stages[0]["$replaceWith"]["$mergeObjects"][0]["$literal"]
+    except (KeyError, IndexError, TypeError):
+        return None
+    return literal if len(stages) == 1 and isinstance(literal, Mapping) else None
+
+
 def check_marks(values: Mapping[str, Any], collection: str, what: str, *, living: bool = True) -> None:
     """Refuse values that would mark a document as deleted.
 

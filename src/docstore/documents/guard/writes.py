@@ -95,9 +95,9 @@ class Writer(Effects):
             total = {"n": 0, "nModified": 0}
             for batch in batches(ids):
                 async with self._checking(checked, batch, joined):
-                    before = await self.images(batch, joined)
+                    before = await self.images(batch, joined, update=update)
                     result = await write(target.only(batch), joined)
-                await self.follow_up(kind, batch, before=before, after=await self.images(batch, joined))
+                await self.follow_up(kind, batch, before=before, after=await self.later_images(batch, before, joined))
                 total = {
                     "n": total["n"] + result.matched_count,
                     "nModified": total["nModified"] + result.modified_count,
@@ -144,9 +144,9 @@ class Writer(Effects):
             if not ids:
                 return await self._find_and_insert(target, update, joined, options) if upsert else None
             async with self._checking(checked, ids, joined):
-                before = await self.images(ids, joined)
+                before = await self.images(ids, joined, update=update)
                 found = await write(target.only(ids), joined)
-            await self.follow_up(kind, ids, before=before, after=await self.images(ids, joined))
+            await self.follow_up(kind, ids, before=before, after=await self.later_images(ids, before, joined))
             return found
 
         return await self.in_transaction(work, session)

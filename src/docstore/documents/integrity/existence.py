@@ -10,6 +10,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docstore.documents.guard.ids import as_read
 from docstore.documents.guard.references import ReferenceWrite
+from docstore.documents.guard.updates import literal_replacement
 from docstore.documents.integrity.bound import BoundReferences, Document, Node, values_of
 from docstore.documents.integrity.graph import Edge
 from docstore.documents.integrity.violations import points_nowhere
@@ -53,7 +54,7 @@ def _of_operators(fields: set[str], update: Mapping[str, Any]) -> tuple[dict[str
 
 
 def _of_pipeline(fields: set[str], stages: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], bool]:
-    replaced = _literal_replacement(stages)
+    replaced = literal_replacement(stages)
     if replaced is not None:
         return {name: value for name, value in replaced.items() if name in fields}, False
     for stage in stages:
@@ -63,15 +64,6 @@ def _of_pipeline(fields: set[str], stages: Sequence[Mapping[str, Any]]) -> tuple
             if name not in _SETS or any(str(field).partition(".")[0] in fields for field in body):
                 return {}, True
     return {}, False
-
-
-def _literal_replacement(stages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The body of a whole-document replacement, as the guard writes one."""
-    try:
-        literal = stages[0]["$replaceWith"]["$mergeObjects"][0]["$literal"]
-    except (KeyError, IndexError, TypeError):
-        return None
-    return literal if len(stages) == 1 and isinstance(literal, Mapping) else None
 
 
 class ExistenceCheck:

@@ -32,6 +32,7 @@ from docstore.documents import (
     utc_now,
 )
 from docstore.documents.filters import In
+from docstore.documents.parts import left_owners
 from docstore.models.reviews.accounts import Account, Platform
 
 if TYPE_CHECKING:
@@ -156,7 +157,8 @@ class Review(Document):
             return [*usual, *await _ratings_moved([(each["accountId"], _stars(each)) for each in rated])]
         # With the deleted ones: a deletion moves the rating too, and a cascade deletes the account in the same breath.
         reviews = await cls.with_deleted.find(In(cls.id, change.ids)).to_list()
-        return [*usual, *await _ratings_moved([(each.account_id, each.stars) for each in reviews])]
+        moved = [(owner, _stars(change.before[review])) for review, owner in left_owners(change, "accountId")]
+        return [*usual, *await _ratings_moved([*((each.account_id, each.stars) for each in reviews), *moved])]
 
 
 async def _ratings_moved(reviews: Sequence[tuple[Any, int | None]]) -> list[ReviewChanged]:
