@@ -4,7 +4,8 @@
         kafka.address_of("SASL_SSL")
 
 Needs openssl on PATH. Beside its plain listener every broker then has one of SASL_SSL and one of SASL_PLAINTEXT; both
-take the user under PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512, unless told otherwise.
+take the user under PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512, unless told otherwise. A listener of SSL takes those who
+show a certificate of the authority.
 """
 
 from __future__ import annotations
@@ -50,17 +51,21 @@ class Authority:
         """What clients trust, as KAFKA_CA_CERT takes it."""
         return (self.folder / "ca.pem").read_text()
 
-    def sign(self, *, host: str = "IP:127.0.0.1") -> Path:
-        """A server's key and certificate for `host` in one file, as Kafka's PEM key stores are."""
-        request, signed, key = (self.folder / name for name in ("server.csr", "server.crt", "server-key.pem"))
-        extensions = self.folder / "server.ext"
-        extensions.write_text(f"subjectAltName={host}\nextendedKeyUsage=serverAuth\nauthorityKeyIdentifier=keyid\n")
-        new = ("-newkey", "rsa:2048", "-nodes", "-subj", "/CN=broker", "-keyout", str(key), "-out", str(request))
+    def sign(self, name: str = "server", *, host: str | None = "IP:127.0.0.1") -> Path:
+        """The key and certificate of a server for `host`, of a client when None, in one file as Kafka's PEM stores are.
+
+        Beside it lie ``<name>-key.pem`` and ``<name>.crt``.
+        """
+        request, signed, key = (self.folder / f"{name}{end}" for end in (".csr", ".crt", "-key.pem"))
+        extensions = self.folder / f"{name}.ext"
+        usage = f"subjectAltName={host}\nextendedKeyUsage=serverAuth" if host else "extendedKeyUsage=clientAuth"
+        extensions.write_text(f"{usage}\nauthorityKeyIdentifier=keyid\n")
+        new = ("-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", str(key), "-out", str(request))
         _openssl("req", *new)
         by = ("-CA", str(self.folder / "ca.pem"), "-CAkey", str(self.folder / "ca-key.pem"), "-CAcreateserial")
         of = ("-in", str(request), "-out", str(signed), "-days", _DAYS, "-extfile", str(extensions))
         _openssl("x509", "-req", *of, *by)
-        store = self.folder / "server.pem"
+        store = self.folder / f"{name}.pem"
         store.write_text(key.read_text() + signed.read_text() + self.certificate)
         return store
 
@@ -73,7 +78,7 @@ class KafkaSecurity:
         folder: where keys and certificates go; they are made when the brokers are configured.
         user: who may log in.
         password: with what; without quotes, commas and backslashes, which Kafka's configuration would read.
-        listeners: one of each protocol, with the mechanisms it offers.
+        listeners: one of each protocol, with the mechanisms it offers; SSL offers none.
     """
 
     folder: Path
@@ -101,6 +106,13 @@ class KafkaSecurity:
         }
         for protocol, mechanisms in self.listeners.items():
             listener = f"listener.name.{protocol.lower()}"
+            if protocol == "SSL":
+                lines |= {
+                    f"{listener}.ssl.client.auth": "required",
+                    f"{listener}.ssl.truststore.type": "PEM",
+                    f"{listener}.ssl.truststore.location": str(self.authority.folder / "ca.pem"),
+                }
+                continue
             lines[f"{listener}.sasl.enabled.mechanisms"] = ",".join(mechanisms)
             for mechanism in mechanisms:
                 lines[f"{listener}.{mechanism.lower()}.sasl.jaas.config"] = self._jaas(mechanism)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 import traceback
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
+from docstore.clients._kafka_options import tls_context
 from docstore.errors import SettingsError
 from docstore.settings import DbMethod, Settings
 
@@ -132,6 +132,9 @@ REFUSED = [
     ({"KAFKA_USERNAME": "u"}, "KAFKA_PASSWORD", "is not set"),
     ({"KAFKA_PASSWORD": "p"}, "KAFKA_USERNAME", "is not set"),
     ({"KAFKA_CA_CERT": "no certificate"}, "KAFKA_CA_CERT", "PEM"),
+    ({"KAFKA_CLIENT_CERT": CERTIFICATE}, "KAFKA_CLIENT_KEY", "is not set"),
+    ({"KAFKA_CLIENT_KEY": "/etc/hostname"}, "KAFKA_CLIENT_CERT", "is not set"),
+    ({"KAFKA_CLIENT_KEY_PASSWORD": "p"}, "KAFKA_CLIENT_KEY", "is not set"),
     ({"KAFKA_SASL_MECHANISM": "ROT13"}, "KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"),
     ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "KAFKA_USERNAME", "is not set"),
     (
@@ -292,8 +295,7 @@ class TestKafka:
         ],
     )
     def test_a_certificate_is_read_with_any_newlines(self, text: str) -> None:
-        certificate = Settings(kafka_ca_cert=text).kafka_ca_cert
-        context = ssl.create_default_context(cadata=certificate)
+        context = tls_context(Settings(kafka_ca_cert=text))
         assert [found["subject"] for found in context.get_ca_certs()] == [
             ((("commonName", "docstore test authority"),),)
         ]

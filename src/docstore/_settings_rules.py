@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 
+from docstore._kafka_certificates import unfit
 from docstore.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ _EXAMPLES = {
     "KAFKA_SERVICE_URI": "127.0.0.1:9092,127.0.0.1:9093",
     "KAFKA_USERNAME": "docstore",
     "KAFKA_PASSWORD": "the-password-of-that-user",
-    "KAFKA_CA_CERT": r'"-----BEGIN CERTIFICATE-----\nMIIE...\n-----END CERTIFICATE-----"',
+    "KAFKA_CA_CERT": "/run/secrets/ca.pem",
+    "KAFKA_CLIENT_CERT": "/run/secrets/service.cert",
+    "KAFKA_CLIENT_KEY": "/run/secrets/service.key",
+    "KAFKA_CLIENT_KEY_PASSWORD": "the-password-of-that-key",
     "KAFKA_SASL_MECHANISM": "SCRAM-SHA-256",
     "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
     "ALGOLIA_APP_ID": "A1B2C3D4E5",
@@ -90,7 +93,7 @@ def field_problems(error: ValidationError, model: type[Settings]) -> list[Proble
 
 def broken_rules(settings: Settings, *, besides: Collection[str] = ()) -> list[Problem]:
     """Every rule the settings break, except about the fields in `besides`, which are reported already."""
-    rules = (_database, _database_names, _models, _pool, _redis, _kafka_address, _kafka_login, _algolia)
+    rules = (_database, _database_names, _models, _pool, _redis, _kafka_address, _kafka_login, _kafka_tls, _algolia)
     return [problem for rule in rules for problem in rule(settings) if problem.field not in besides]
 
 
@@ -196,24 +199,23 @@ def _kafka_login(settings: Settings) -> Iterator[Problem]:
         yield Problem("KAFKA_PASSWORD", "is not set, but KAFKA_USERNAME is.")
     if settings.kafka_password and not settings.kafka_username:
         yield Problem("KAFKA_USERNAME", "is not set, but KAFKA_PASSWORD is.")
-    if settings.kafka_ca_cert and not _is_pem(settings.kafka_ca_cert):
-        yield Problem("KAFKA_CA_CERT", r"is not a CA certificate in PEM form (real or \n newlines are both fine).")
-    if settings.kafka_ca_cert and not protocol.endswith("SSL"):
-        yield Problem("KAFKA_SECURITY_PROTOCOL", f"is {protocol}, which does not use KAFKA_CA_CERT.")
     if settings.kafka_username and not protocol.startswith("SASL_"):
         yield Problem("KAFKA_SECURITY_PROTOCOL", f"is {protocol}, which does not use KAFKA_USERNAME.")
     if protocol.startswith("SASL_") and not settings.kafka_username and not settings.kafka_password:
         yield Problem("KAFKA_USERNAME", f"is not set; KAFKA_SECURITY_PROTOCOL={protocol} needs it.")
 
 
-def _is_pem(text: str) -> bool:
-    if "PRIVATE KEY" in text:
-        return False
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
-    except (ssl.SSLError, ValueError):
-        return False
-    return True
+def _kafka_tls(settings: Settings) -> Iterator[Problem]:
+    given = [name for name in ("KAFKA_CLIENT_CERT", "KAFKA_CLIENT_KEY_PASSWORD") if getattr(settings, name.lower())]
+    if given and not settings.kafka_client_key:
+        yield Problem("KAFKA_CLIENT_KEY", f"is not set, but {' and '.join(given)} {'are' if given[1:] else 'is'}.")
+    if settings.kafka_client_key and not settings.kafka_client_cert:
+        yield Problem("KAFKA_CLIENT_CERT", "is not set, but KAFKA_CLIENT_KEY is.")
+    for error in unfit(settings):
+        yield Problem(error.variable, error.needs)
+    unused = [name for name in ("KAFKA_CA_CERT", "KAFKA_CLIENT_CERT") if getattr(settings, name.lower())]
+    if unused and not settings.kafka_protocol.endswith("SSL"):
+        yield Problem("KAFKA_SECURITY_PROTOCOL", f"is {settings.kafka_protocol}, which does not use {unused[0]}.")
 
 
 def _algolia(settings: Settings) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from docstore._kafka_certificates import real_newlines
 from docstore._masking import mask_url
 from docstore._settings_rules import Problem, broken_rules, field_problems, report
 from docstore.errors import SettingsError
@@ -37,6 +38,9 @@ _CREDENTIALS: dict[str, tuple[str, ...]] = {
         "kafka_username",
         "kafka_password",
         "kafka_ca_cert",
+        "kafka_client_cert",
+        "kafka_client_key",
+        "kafka_client_key_password",
         "kafka_sasl_mechanism",
         "kafka_security_protocol",
     ),
@@ -124,6 +128,9 @@ class Settings(BaseSettings):
     kafka_username: str | None = None
     kafka_password: SecretStr | None = None
     kafka_ca_cert: str | None = Field(None, repr=False)
+    kafka_client_cert: str | None = Field(None, repr=False)
+    kafka_client_key: SecretStr | None = None
+    kafka_client_key_password: SecretStr | None = None
     kafka_sasl_mechanism: SaslMechanism = "SCRAM-SHA-256"
     kafka_security_protocol: SecurityProtocol | None = None
     kafka_client_id: str = "docstore"
@@ -178,10 +185,15 @@ class Settings(BaseSettings):
     def _any_case(cls, value: object) -> object:
         return value.strip().upper() if isinstance(value, str) else value
 
-    @field_validator("kafka_ca_cert")
+    @field_validator("kafka_ca_cert", "kafka_client_cert")
     @classmethod
     def _real_newlines(cls, value: str | None) -> str | None:
-        return value.replace("\\r", "").replace("\\n", "\n") + "\n" if value else None
+        return real_newlines(value) if value else None
+
+    @field_validator("kafka_client_key")
+    @classmethod
+    def _real_newlines_of_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        return SecretStr(real_newlines(value.get_secret_value())) if value else None
 
     @classmethod
     def from_env(cls, env_file: Path | None = None) -> Self:
@@ -294,14 +306,14 @@ class Settings(BaseSettings):
     def kafka_protocol(self) -> SecurityProtocol:
         """KAFKA_SECURITY_PROTOCOL, or what follows from the rest.
 
-        TLS with a CA certificate or a user name (a password is never sent in the clear unless asked for),
-        SASL with a user name, plain text with neither.
+        TLS with a certificate, of the CA or one's own, or a user name (a password is never sent in the clear unless
+        asked for), SASL with a user name, plain text with neither.
         """
         if self.kafka_security_protocol:
             return self.kafka_security_protocol
         if self.kafka_username:
             return "SASL_SSL"
-        return "SSL" if self.kafka_ca_cert else "PLAINTEXT"
+        return "SSL" if self.kafka_ca_cert or self.kafka_client_cert else "PLAINTEXT"
 
     @property
     def algolia_host_urls(self) -> list[str]:

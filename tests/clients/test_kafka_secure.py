@@ -1,4 +1,4 @@
-"""A real Kafka behind a login, in the clear and over TLS: what is let in, and how what is not is told."""
+"""A real Kafka behind a login, in the clear and over TLS, or behind certificates: who is let in, what others hear."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from tests.kafkas import running_or_skipped
 
 from docstore.clients import (
@@ -21,6 +22,7 @@ from docstore.clients import (
     make_kafka_consumer,
     ping_kafka,
 )
+from docstore.clients._kafka_refusals import why_unreachable
 from docstore.clients.kafka_backlog import messages_behind
 from docstore.errors import AccessDenied, DocstoreError, ServerUnavailable
 from docstore.settings import Settings
@@ -32,9 +34,9 @@ pytestmark = pytest.mark.kafka
 USER = "docstore"
 PASSWORD = "s3cret/with:odd@characters"
 WRONG = "n0t-the-one"
-LISTENERS = {"SASL_SSL": MECHANISMS, "SASL_PLAINTEXT": ("PLAIN", "SCRAM-SHA-512")}
+LISTENERS = {"SASL_SSL": MECHANISMS, "SASL_PLAINTEXT": ("PLAIN", "SCRAM-SHA-512"), "SSL": ()}
 OFFERED = [(listener, mechanism) for listener, offered in LISTENERS.items() for mechanism in offered]
-CONNECT_TIMEOUT_S = 5
+CONNECT_TIMEOUT_S = 20
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def security(tmp_path_factory: pytest.TempPathFactory) -> KafkaSecurity:
 
 @pytest.fixture(scope="module")
 def secured(security: KafkaSecurity) -> Iterator[LocalKafka]:
-    """One broker with three ports: plain, SASL_SSL and SASL_PLAINTEXT."""
+    """One broker with four ports: plain, SASL_SSL, SASL_PLAINTEXT, and SSL, which wants a certificate."""
     with running_or_skipped(LocalKafka(security=security)) as kafka:
         yield kafka
 
@@ -53,6 +55,20 @@ def secured(security: KafkaSecurity) -> Iterator[LocalKafka]:
 def other_authority(tmp_path_factory: pytest.TempPathFactory, secured: LocalKafka) -> str:
     """The certificate of an authority that signed nothing."""
     return Authority.make(tmp_path_factory.mktemp("other") / "authority").certificate
+
+
+@pytest.fixture(scope="module")
+def client(security: KafkaSecurity, secured: LocalKafka) -> dict[str, str]:
+    """The files of a client's certificate and key, as settings name them."""
+    return shown_by(security.authority)
+
+
+def shown_by(authority: Authority, name: str = "client", *, host: str | None = None) -> dict[str, str]:
+    authority.sign(name, host=host)
+    return {
+        "kafka_client_cert": str(authority.folder / f"{name}.crt"),
+        "kafka_client_key": str(authority.folder / f"{name}-key.pem"),
+    }
 
 
 Reach = Callable[..., Settings]
@@ -131,6 +147,59 @@ async def test_a_message_goes_there_and_back(reach: Reach, listener: str, mechan
     assert await messages_behind(f"g-{topic}", [topic], settings) == 0
     ping = await ping_kafka(settings)
     assert (ping.address, ping.detail) == (settings.kafka_service_uri, "1 broker(s)")
+
+
+async def test_a_client_with_a_certificate_sends_and_reads(reach: Reach, client: dict[str, str]) -> None:
+    settings = reach("SSL", kafka_security_protocol=None, **client)
+    assert settings.kafka_protocol == "SSL"
+    topic = f"certified-{uuid4().hex}"
+    await ensure_topic(topic, partitions=2, settings=settings)
+    await KafkaPublisher(settings).publish(topic, key=b"k", value=b"v")
+    assert await messages_behind(f"g-{topic}", [topic], settings) == 1
+    async with make_kafka_consumer(f"g-{topic}", [topic], settings) as consumer:
+        message = await asyncio.wait_for(consumer.getone(), 30)
+    assert (message.key, message.value) == (b"k", b"v")
+    as_text = {name: Path(path).read_text() for name, path in client.items()}
+    assert (await ping_kafka(reach("SSL", **as_text))).detail == "1 broker(s)"
+
+
+@pytest.mark.parametrize("ask", ASKING)
+async def test_a_certificate_that_is_not_shown_is_told_by_everyone(
+    reach: Reach, ask: Callable[[Settings], Awaitable[object]]
+) -> None:
+    error = await told(reach("SSL"), ask)
+    assert isinstance(error, AccessDenied)
+    assert error.field == "KAFKA_CLIENT_CERT"
+    assert "wants a certificate of its clients, and KAFKA_CLIENT_CERT is not set" in str(error)
+
+
+async def test_a_refused_certificate_is_told(reach: Reach, security: KafkaSecurity, tmp_path: Path) -> None:
+    elses = shown_by(Authority.make(tmp_path / "authority"))
+    servers = shown_by(security.authority, "another-server", host="IP:127.0.0.1")
+    for files in (elses, servers):
+        error = await told(reach("SSL", **files))
+        assert isinstance(error, AccessDenied)
+        assert error.field == "KAFKA_CLIENT_CERT"
+        assert "refused the certificate of KAFKA_CLIENT_CERT: certificate unknown" in str(error)
+
+
+async def test_a_refused_certificate_is_not_tried_again(reach: Reach, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(AccessDenied):
+        await get_kafka_producer(reach("SSL"))
+    assert len([each for each in caplog.records if "Unable connect to" in each.getMessage()]) == 1
+
+
+async def test_a_broker_that_hangs_up_on_what_was_said_is_listened_to(
+    reach: Reach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where it closes with a request unread, its reset overtakes the alert.
+    async def overtaken(*_: object, **__: object) -> None:
+        raise KafkaConnectionError("closed") from ConnectionResetError()
+
+    monkeypatch.setattr("aiokafka.conn.create_conn", overtaken)
+    error = await why_unreachable(reach("SSL"), KafkaConnectionError("Unable to bootstrap"))
+    assert isinstance(error, AccessDenied)
+    assert error.field == "KAFKA_CLIENT_CERT"
 
 
 async def test_a_user_name_and_an_authority_are_enough_to_speak_tls(reach: Reach) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from collections.abc import Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from docstore._kafka_certificates import Unfit, identify, trusting
 from docstore.errors import ServerUnavailable, SettingsError
 from docstore.settings import Settings
+
+if TYPE_CHECKING:
+    import ssl
 
 
 class _NoLogins(logging.Filter):
@@ -41,7 +44,7 @@ def connection_options(settings: Settings) -> dict[str, Any]:
     """Keyword arguments that producer, consumer and admin client have in common.
 
     Raises:
-        SettingsError: Kafka is not configured.
+        SettingsError: Kafka is not configured, or the file of a certificate or key is not what it was.
     """
     options: dict[str, Any] = {
         "bootstrap_servers": require_brokers(settings),
@@ -50,8 +53,7 @@ def connection_options(settings: Settings) -> dict[str, Any]:
         "security_protocol": settings.kafka_protocol,
     }
     if settings.kafka_protocol.endswith("SSL"):
-        # Without a certificate of its own the system's trusted authorities vouch for the brokers.
-        options["ssl_context"] = ssl.create_default_context(cadata=settings.kafka_ca_cert)
+        options["ssl_context"] = tls_context(settings)
     if settings.kafka_protocol.startswith("SASL_") and settings.kafka_password:
         logging.getLogger("aiokafka.conn").addFilter(_no_logins)
         options |= {
@@ -62,6 +64,20 @@ def connection_options(settings: Settings) -> dict[str, Any]:
     return options
 
 
+def tls_context(settings: Settings) -> ssl.SSLContext:
+    """Whom to trust, and what to show of oneself. Files are read each time: certificates are renewed.
+
+    Raises:
+        SettingsError: a file is not there any more, or what it holds now does not fit.
+    """
+    try:
+        context = trusting(settings.kafka_ca_cert)
+        identify(context, settings)
+    except Unfit as error:
+        raise SettingsError(f"{error.variable} {error.needs}", field=error.variable) from None
+    return context
+
+
 def identity(settings: Settings) -> Hashable:
     """What two settings must have in common to share a client."""
     return (
@@ -70,6 +86,9 @@ def identity(settings: Settings) -> Hashable:
         settings.kafka_username,
         settings.kafka_password,
         settings.kafka_ca_cert,
+        settings.kafka_client_cert,
+        settings.kafka_client_key,
+        settings.kafka_client_key_password,
         settings.kafka_sasl_mechanism,
         settings.kafka_client_id,
         settings.kafka_request_timeout_s,

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from typing import Final
 
-from docstore.clients._kafka_options import connection_options, unreachable
+from docstore.clients._kafka_options import connection_options, tls_context, unreachable
 from docstore.errors import AccessDenied, DocstoreError, ServerUnavailable
 from docstore.settings import Settings
 
@@ -14,6 +14,13 @@ _LIMIT_S: Final = 2.0
 _TLS_ALERT: Final = 0x15
 # OpenSSL's numbers for a certificate that is fine, but names another host or another IP address.
 _NAMES_ANOTHER: Final = (62, 64)
+# Of TLS's alerts those that speak of a certificate, or of its owner: a server sends them about its client's.
+_ABOUT_CERTIFICATES: Final = frozenset(
+    {
+        *("NO_CERTIFICATE", "BAD_CERTIFICATE", "UNSUPPORTED_CERTIFICATE", "CERTIFICATE_REVOKED", "CERTIFICATE_EXPIRED"),
+        *("CERTIFICATE_UNKNOWN", "CERTIFICATE_REQUIRED", "UNKNOWN_CA", "ACCESS_DENIED"),
+    }
+)
 
 
 async def why_unreachable(settings: Settings, error: Exception) -> DocstoreError:
@@ -35,26 +42,69 @@ async def why_unreachable(settings: Settings, error: Exception) -> DocstoreError
 
 async def _refusal(settings: Settings, host: str, port: int) -> DocstoreError | None:
     """How one broker refuses; None when it does not, or does not answer at all."""
+    from aiokafka.errors import KafkaError
+
+    where = f"Kafka at {host}:{port} (KAFKA_SERVICE_URI)"
+    try:
+        async with asyncio.timeout(_LIMIT_S):
+            try:
+                return await _ask(settings, host, port, where)
+            except (OSError, KafkaError) as error:
+                alert = _alert(error)
+                if alert is None and settings.kafka_protocol.endswith("SSL") and _is_hang_up(error.__cause__):
+                    alert = await _alert_to_silence(settings, host, port)
+                return (
+                    _of_login(where, settings, error)
+                    or _of_trust(where, settings, error)
+                    or _of_certificate(where, settings, alert)
+                    or _of_tls(where, settings, error)
+                )
+    except TimeoutError:
+        return None
+
+
+async def _ask(settings: Settings, host: str, port: int, where: str) -> DocstoreError | None:
     from aiokafka.conn import create_conn
-    from aiokafka.errors import KafkaConnectionError, KafkaError
+    from aiokafka.errors import KafkaConnectionError
     from aiokafka.protocol.metadata import MetadataRequest
 
     options = connection_options(settings)
     del options["bootstrap_servers"]
-    where = f"Kafka at {host}:{port} (KAFKA_SERVICE_URI)"
+    connection = await create_conn(host, port, **options)
     try:
-        async with asyncio.timeout(_LIMIT_S):
-            connection = await create_conn(host, port, **options)
-            try:
-                await connection.send(MetadataRequest([]))
-            except KafkaConnectionError:
-                # Before a login brokers tell their versions, and hang up on everything else.
-                return None if settings.kafka_protocol.startswith("SASL_") else _login_wanted(where, settings)
-            finally:
-                connection.close()
-    except (OSError, KafkaError) as error:
-        return _of_login(where, settings, error) or _of_trust(where, settings, error) or _of_tls(where, settings, error)
+        await connection.send(MetadataRequest([]))
+    except KafkaConnectionError:
+        # Before a login brokers tell their versions, and hang up on everything else.
+        return None if settings.kafka_protocol.startswith("SASL_") else _login_wanted(where, settings)
+    finally:
+        connection.close()
     return None
+
+
+async def _alert_to_silence(settings: Settings, host: str, port: int) -> str | None:
+    """The alert of a server that is told nothing: one that hangs up on what it has not read yet may take it back."""
+    try:
+        reader, writer = await asyncio.open_connection(host, port, ssl=tls_context(settings))
+        try:
+            await reader.read(1)
+        finally:
+            writer.close()
+    except OSError as error:
+        return _alert(error)
+    return None
+
+
+def _alert(error: BaseException | None) -> str | None:
+    """The name of the alert with which the other side ended TLS: in TLS 1.3 after the handshake, for us."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError) and (name := (error.reason or "").partition("_ALERT_")[2]):
+            return name
+        error = error.__cause__
+    return None
+
+
+def _is_hang_up(error: BaseException | None) -> bool:
+    return isinstance(error, ConnectionError | asyncio.IncompleteReadError)
 
 
 def _login_wanted(where: str, settings: Settings) -> DocstoreError:
@@ -110,13 +160,29 @@ def _of_trust(where: str, settings: Settings, error: Exception) -> DocstoreError
     )
 
 
+def _of_certificate(where: str, settings: Settings, alert: str | None) -> DocstoreError | None:
+    if alert not in _ABOUT_CERTIFICATES:
+        return None
+    if settings.kafka_client_cert is None:
+        return AccessDenied(
+            f"{where} wants a certificate of its clients, and KAFKA_CLIENT_CERT is not set.",
+            hint="Set KAFKA_CLIENT_CERT and KAFKA_CLIENT_KEY, or check the port: brokers take logins on another.",
+            field="KAFKA_CLIENT_CERT",
+        )
+    return AccessDenied(
+        f"{where} refused the certificate of KAFKA_CLIENT_CERT: {alert.lower().replace('_', ' ')}.",
+        hint="Check that it is a client's, valid now, and signed by an authority that these brokers trust.",
+        field="KAFKA_CLIENT_CERT",
+    )
+
+
 def _of_tls(where: str, settings: Settings, error: Exception) -> DocstoreError | None:
     protocol = settings.kafka_protocol
     if protocol.endswith("SSL") and isinstance(error, ssl.SSLError | ConnectionResetError):
         return ServerUnavailable(
             f"{where} broke off the TLS handshake.",
-            hint="Check that this port speaks TLS and asks for no certificate of clients; "
-            f"KAFKA_SECURITY_PROTOCOL is {protocol}.",
+            hint="Check that this port speaks TLS, and whether it wants a certificate of its clients "
+            f"(KAFKA_CLIENT_CERT); KAFKA_SECURITY_PROTOCOL is {protocol}.",
             field="KAFKA_SECURITY_PROTOCOL",
         )
     if not protocol.endswith("SSL") and _is_tls_alert(error.__cause__):

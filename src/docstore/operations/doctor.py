@@ -80,4 +80,4 @@ async def _close_clients(settings: Settings) -> None:
 def _shown(name: str, value: Any) -> str:
     if isinstance(value, SecretStr):
         return mask_url(value.get_secret_value()) if "url" in name else MASK
-    return MASK if name == "kafka_ca_cert" else str(value)
+    return MASK if name in ("kafka_ca_cert", "kafka_client_cert") else str(value)
