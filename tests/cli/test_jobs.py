@@ -31,3 +31,19 @@ def test_jobs_are_told_cancelled_and_tried_again(run: Run, deployment: Settings)
     assert "no CrawlerJob in state FAILED" in again.stderr
     assert run("jobs", "retry").exit_code == 1
     assert json.loads(run("jobs", "retry", "--all", "--json").stdout) == {"ok": True, "jobs": 0}
+
+    assert run("jobs", "cancel", job).exit_code == 0
+    with MongoClient(deployment.mongo_uri.get_secret_value()) as client:
+        database = client[deployment.database_name]
+        other = str(database["CrawlerJob"].find_one({"status": "PENDING"})["_id"])
+        mine, theirs = f"CrawlerJob/{job}", f"CrawlerJob/{other}"
+        database["JobTicket"].insert_many(
+            [
+                {"_id": "CrawlerJob#a", "collection": "CrawlerJob", "job": theirs},
+                {"_id": f"{mine}#key", "collection": "CrawlerJob", "job": mine, "key": "CrawlerJob#a"},
+            ]
+        )
+    refused = run("jobs", "retry", job)
+    assert refused.exit_code == 1
+    assert f"{job} (its key is with {other})" in " ".join(refused.stderr.split())
+    assert json.loads(run("jobs", "retry", "--all", "--json").stdout) == {"ok": True, "jobs": 0}

@@ -10,7 +10,7 @@ import pytest
 from bson import ObjectId
 
 from docstore.documents import Document, utc_now
-from docstore.errors import LeaseLost, NotFound, SettingsError, ValidationFailed
+from docstore.errors import LeaseLost, NotFound, SettingsError, UniqueViolation, ValidationFailed
 from docstore.jobs import Claim, JobQueue, JobTicket
 from docstore.models import CrawlerJob, Tag
 from docstore.models.operations import JobStatus
@@ -98,6 +98,80 @@ async def test_a_failed_job_has_its_key_back_when_it_is_tried_again(queue: Queue
     assert (await queue.enqueue(CrawlerJob(url="https://a"), key="a")).id == first.id
     await queue.cancel([first.id])
     assert (await queue.enqueue(CrawlerJob(url="https://a"), key="a")).id != first.id
+
+
+async def failed(queue: Queue, key: str) -> CrawlerJob:
+    """A job with a key, that failed."""
+    job = await queue.enqueue(CrawlerJob(url="https://a", priority=9), key=key)
+    await queue.fail(await taken(queue), "no", retry=False)
+    return job
+
+
+async def test_a_failed_job_is_not_tried_again_while_another_has_its_key(queue: Queue) -> None:
+    first, second = await failed(queue, "a"), await failed(queue, "a")
+    third = await queue.enqueue(CrawlerJob(url="https://c"), key="a")
+    for claimed in (None, taken):
+        claim = await claimed(queue) if claimed is not None else None
+        with pytest.raises(UniqueViolation, match=f"{first.id} .its key is with {third.id}.") as caught:
+            await queue.retry([first.id])
+        assert caught.value.field == "key"
+        assert await queue.retry() == 0, "they stay as they are"
+        assert [(await stored(each)).status for each in (first, second)] == [JobStatus.FAILED] * 2
+    assert claim is not None
+    await queue.complete(claim)
+
+    with pytest.raises(UniqueViolation, match="name one"):
+        await queue.retry([first.id, second.id])
+    assert await queue.retry([first.id]) == 1
+    with pytest.raises(UniqueViolation, match=str(first.id)):
+        await queue.retry([second.id])
+    assert (await queue.enqueue(CrawlerJob(url="https://d"), key="a")).id == first.id
+    await queue.cancel([first.id])
+    assert await queue.retry([second.id]) == 1, "it has the key of one that failed"
+    with pytest.raises(UniqueViolation, match=str(second.id)):
+        await queue.retry([first.id])
+
+
+async def test_of_all_failed_jobs_with_a_key_one_is_tried_again(queue: Queue) -> None:
+    for _ in range(3):
+        await failed(queue, "a")
+    other = await failed(queue, "b")
+    assert await queue.retry() == 2
+    assert (await stored(other)).status is JobStatus.PENDING
+    assert await CrawlerJob.find({"status": "PENDING"}).count() == 2
+
+
+async def test_whoever_comes_first_has_the_key(queue: Queue) -> None:
+    for displaced in (False, True) * 4:
+        key = str(ObjectId())
+        job = await failed(queue, key)
+        if displaced:
+            between = await queue.enqueue(CrawlerJob(url="https://b", priority=9), key=key)
+            await queue.complete(await taken(queue))
+            assert (await stored(between)).status is JobStatus.COMPLETED
+        answers = await asyncio.gather(
+            queue.retry([job.id]),
+            *(queue.enqueue(CrawlerJob(url=f"https://{key}"), key=key) for _ in range(3)),
+            return_exceptions=True,
+        )
+        assert isinstance(answers[0], int | UniqueViolation)
+        assert all(isinstance(each, CrawlerJob) for each in answers[1:]), answers
+        waiting = await CrawlerJob.find({"status": "PENDING"}).to_list()
+        assert len(waiting) == 1
+        assert {each.id for each in answers if isinstance(each, CrawlerJob)} == {waiting[0].id}
+        assert isinstance(answers[0], UniqueViolation) == (waiting[0].id != job.id)
+        await queue.complete(await taken(queue))
+
+
+async def test_of_jobs_that_are_removed_no_key_is_remembered(queue: Queue) -> None:
+    first = await failed(queue, "a")
+    await failed(queue, "a")
+    tickets = JobTicket.get_pymongo_collection()
+    assert await tickets.distinct("job", {"key": {"$ne": None}}) == [f"CrawlerJob/{first.id}"]
+    await first.purge(reason="test")
+    await failed(queue, "a")
+    (former,) = await tickets.distinct("job", {"key": {"$ne": None}})
+    assert former != f"CrawlerJob/{first.id}"
 
 
 async def test_a_row_without_what_docstore_writes_is_a_job_like_others(queue: Queue) -> None:

@@ -11,8 +11,8 @@ from bson.errors import InvalidDocument
 
 from docstore.documents import run_in_transaction, translated, utc_now
 from docstore.errors import LeaseLost, UniqueViolation, ValidationFailed
-from docstore.jobs.tables import COMPLETED, FAILED, PENDING, RUNNING, Claim, J, QueueTables
-from docstore.jobs.tickets import JobTicket
+from docstore.jobs.keys import JobKeys
+from docstore.jobs.tables import COMPLETED, FAILED, PENDING, RUNNING, Claim, J
 
 DIED: Final = "its worker died"
 
@@ -21,7 +21,7 @@ _FIRST_PAUSE: Final = timedelta(seconds=5)
 _LONGEST_PAUSE: Final = timedelta(hours=1)
 
 
-class JobClaims(QueueTables[J]):
+class JobClaims(JobKeys[J]):
     """The part of a queue that workers use."""
 
     async def enqueue(self, job: J, *, key: str | None = None) -> J:
@@ -30,7 +30,7 @@ class JobClaims(QueueTables[J]):
         Args:
             job: not stored yet.
             key: of all jobs with it only one is in the queue at a time. One that failed has it back when it is tried
-                again, unless another was put in the queue with it meanwhile.
+                again; that is refused while another is in the queue with it.
 
         Returns:
             The job that is in the queue now: the given one, or the one that was there.
@@ -40,12 +40,9 @@ class JobClaims(QueueTables[J]):
             there = await self._with_key(key) if key is not None else None
             if there is not None:
                 return there
-            if key is not None:
-                # Of a job that failed, or was deleted while it waited.
-                await self._tickets.delete_one({"_id": self._key(key)})
             await job.insert()
-            if key is not None:
-                await JobTicket(id=self._key(key), collection=self._name, job=self._ticket(job.id)).insert()
+            if key is not None:  # it may be that of a job that failed, or was deleted while it waited
+                await self._take_key(self._key(key), self._ticket(job.id))
             return job
 
         try:
@@ -199,7 +196,7 @@ class JobClaims(QueueTables[J]):
                 await self._forget_lease(claim)
             elif done:
                 await self._tickets.delete_many({"job": ticket})
-            else:  # it may be tried again, with its key unless another job took that meanwhile
+            else:  # it may be tried again, with its key unless another job has that by then
                 await self._tickets.delete_one({"_id": ticket})
 
         with translated(self._name):
@@ -209,17 +206,6 @@ class JobClaims(QueueTables[J]):
         await self._tickets.update_one(
             {"_id": self._ticket(claim.job.id), "attempt": claim.attempt}, {"$set": {"owner": None, "until": None}}
         )
-
-    def _key(self, key: str) -> str:
-        if any("\ud800" <= letter <= "\udfff" for letter in key):
-            raise ValidationFailed("a job's key is no valid Unicode.", field="key")
-        return f"{self._name}#{key}"
-
-    async def _with_key(self, key: str) -> J | None:
-        """The job with a key that waits or is worked on."""
-        ticket = await JobTicket.get(self._key(key))
-        job = await self._model.get(ticket.job.removeprefix(f"{self._name}/")) if ticket is not None else None
-        return job if job is not None and getattr(job, "status", None) in (PENDING, RUNNING) else None
 
 
 def _pause_after(attempt: int) -> timedelta:
