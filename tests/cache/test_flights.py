@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -201,10 +202,32 @@ async def test_waiting_for_ones_own_process_is_no_outage(settings: Settings) -> 
 
         async def get(self, key: str) -> bytes | None:
             async with connections:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
                 return None
 
     pool: Any = Pool()
-    helper = CacheHelper(Cache(pool, command_seconds=0.3), f"n{uuid4().hex}")
+    helper = CacheHelper(Cache(pool, command_seconds=0.5), f"n{uuid4().hex}")
     await asyncio.gather(*(helper.get(f"k{number}") for number in range(1_000)))
     assert (helper.stats.misses, helper.stats.errors, helper.stats.skipped) == (1_000, 0, 0)
+
+
+async def test_a_process_that_stood_still_finds_the_answer(settings: Settings) -> None:
+    key_value = RedisKeyValue(settings)
+    asked = asyncio.Event()
+
+    class Answering:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(key_value, name)
+
+        async def get(self, key: str) -> bytes | None:
+            asked.set()
+            await asyncio.sleep(0.1)
+            return None
+
+    answering: Any = Answering()
+    helper = CacheHelper(Cache(answering, command_seconds=0.3), f"n{uuid4().hex}")
+    reading = asyncio.create_task(helper.get("k"))
+    await asyncio.wait_for(asked.wait(), 10)
+    time.sleep(0.5)  # as a computation that lets nobody else have a turn
+    await reading
+    assert (helper.stats.misses, helper.stats.errors) == (1, 0)

@@ -20,6 +20,10 @@ REFRESH: Final = "\0refresh"
 COMMAND_SECONDS: Final = 1.0
 """How long a command may take before it counts as failed: a cache that is slower than that is none."""
 
+_LAST_LOOK_SECONDS: Final = 0.1
+"""What a command gets on top, counted from when the process saw that its time was over: a process that stood still
+meanwhile finds the answer now."""
+
 COMMANDS_AT_ONCE: Final = 32
 """Commands under way in one process. Others wait, and only then their time begins: what a busy process is slow with is
 no failure of the server, and a breaker that opens for it would send everybody to the database at the worst moment."""
@@ -80,8 +84,7 @@ class Cache:
             if not self._breaker.allows():
                 self.stats.skipped += 1
                 return otherwise
-            async with asyncio.timeout(None if commands is None else commands * self._command_seconds):
-                answer = await command()
+            answer = await (command() if commands is None else _within(commands * self._command_seconds, command))
             self._breaker.succeeded()
             return answer
         except CommandRefused as error:
@@ -137,3 +140,13 @@ class Cache:
             _log.warning("The cache is away and is not asked for a while: %s", told)
         else:
             _log.info("A cache command failed: %s", told)
+
+
+async def _within(seconds: float, command: Callable[[], Awaitable[T]]) -> T:
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+        over = loop.call_later(seconds, lambda: limit.reschedule(loop.time() + _LAST_LOOK_SECONDS))
+        try:
+            return await command()
+        finally:
+            over.cancel()
