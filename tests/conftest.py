@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 Bind = Callable[..., Awaitable[GuardedDatabase]]
 
 TEARDOWN_SECONDS = 120
+
+
+def pytest_configure() -> None:
+    """Let children hear Ctrl-C: a shell hands what it runs in the background an ignored one, and they inherit it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

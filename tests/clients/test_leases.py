@@ -219,6 +219,6 @@ async def test_a_killed_process_holds_it_no_longer_than_its_time(database: Datab
 async def test_ctrl_c_lets_it_go_at_once(database: Database, settings: Settings) -> None:
     process = await child(settings, database, ttl=600)
     process.send_signal(signal.SIGINT)
-    await process.wait()
+    await asyncio.wait_for(process.wait(), 30)  # it would sleep for a minute
     async with MongoLease(database, "work") as lease:
         assert lease.token == 2
