@@ -11,7 +11,7 @@ from pymongo.errors import ExecutionTimeout
 
 from docstore.documents import PydanticObjectId
 from docstore.models import Author, Post
-from docstore.search import POSTS, ReindexOptions, index_status, reindex, sync_index, verify
+from docstore.search import POSTS, ReindexOptions, apply_changes, index_status, reindex, sync_index, verify
 from docstore.search.building import Part
 from docstore.search.checkpoints import _part, _row
 from docstore.search.scanning import Range, ranges, rows_of
@@ -103,6 +103,48 @@ async def test_a_sync_keeps_what_has_no_object_id_parked(store: Store, author: A
     await store.database["Post"].delete_many({})
     await sync_index(index, POSTS)
     assert (await index_status(index, POSTS)).parked == 0
+
+
+@pytest.mark.parametrize("text", ["507f1f77bcf86cd799439011", "507F1F77BCF86CD799439011"])
+async def test_a_text_that_looks_like_an_object_id_is_parked_by_all_with_one_reason(
+    store: Store, author: Author, text: str
+) -> None:
+    index = await store.search_index()
+    post = await _published(1, author).insert()
+    whole = await store.database["Post"].find_one({"_id": post.id})
+    assert whole is not None
+    await store.database["Post"].insert_one(whole | {"_id": text, "postUrl": "text"})
+
+    async def parked() -> list[tuple[str, str]]:
+        return [(each.object_id, each.reason) for each in (await index_status(index, POSTS)).examples]
+
+    await reindex(index, POSTS, OutboxChanges(), store.database)
+    told = await parked()
+    assert told == [(text, "the stored document does not fit: its _id is a str, no ObjectId.")]
+    await sync_index(index, POSTS)
+    assert await parked() == told
+    await apply_changes(index, [("Post", text), ("Author", author.id)])
+    assert await parked() == told
+    assert (await verify(index, POSTS, mend=True)).unfit == 1
+    assert await parked() == told
+    await reindex(index, POSTS, OutboxChanges(), store.database)
+    assert await parked() == told
+
+    await store.database["Post"].delete_one({"_id": text})
+    await sync_index(index, POSTS)
+    assert await parked() == []
+
+
+async def test_beside_an_object_id_that_looks_the_same_it_stands_for_nothing(store: Store, author: Author) -> None:
+    index = await store.search_index()
+    post = await _published(1, author).insert()
+    whole = await store.database["Post"].find_one({"_id": post.id})
+    assert whole is not None
+    await store.database["Post"].insert_one(whole | {"_id": str(post.id), "postUrl": "text"})
+    for work in (sync_index(index, POSTS), reindex(index, POSTS, OutboxChanges(), store.database)):
+        await work
+        assert await index.get_object("posts", str(post.id)) is not None
+        assert (await index_status(index, POSTS)).parked == 0
 
 
 def _published(number: int, author: Author) -> Post:

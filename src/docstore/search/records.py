@@ -74,7 +74,7 @@ class SearchRecord:
         """
         broken: Misfits = []
         if self.find_by is None:
-            found: Sequence[Any] = list((await by_id(self.model, keys_behind(object_ids), broken)).values())
+            found: Sequence[Any] = await self._with_ids(object_ids, broken)
         else:
             found = await self.find_by(list(object_ids), broken)
         if misfits is not None:
@@ -84,6 +84,14 @@ class SearchRecord:
             if self.should_index(document):
                 owners.setdefault(self.object_id_of(document), document)
         return owners
+
+    async def _with_ids(self, object_ids: Collection[str], misfits: Misfits) -> Sequence[Any]:
+        found = await by_id(self.model, keys_behind(object_ids), misfits)
+        seen = {str(each) for each in found} | {str(row["_id"]) for row, _ in misfits}
+        # A text may look like an ObjectId: asked for only where no document has that, which is seldom.
+        if texts := [each for each in object_ids if Id.is_valid(each) and each not in seen]:
+            await by_id(self.model, texts, misfits)
+        return list(found.values())
 
     def unfit(self, misfits: Misfits, owners: Collection[str]) -> dict[str, str]:
         """Why documents that cannot be read have no record, by objectID, where no other document has it."""
