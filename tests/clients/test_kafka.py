@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError
+from aiokafka.protocol.commit import OffsetCommitRequest
 
 from docstore.clients import (
     KafkaPublisher,
@@ -203,3 +206,38 @@ async def test_a_consumer_whose_start_is_cancelled_leaves_nothing_behind(setting
     assert consumer._closed
     server.close()
     await server.wait_closed()
+
+
+async def test_a_commit_that_was_given_up_leaves_no_error_that_nobody_saw(
+    kafka: Settings, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unseen: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context))
+    sent, broken = asyncio.Event(), asyncio.Event()
+    async with make_kafka_consumer(f"group-{topic}", [topic], kafka) as consumer:
+        async with asyncio.timeout(60):
+            while not consumer.assignment():
+                await asyncio.sleep(0.01)
+
+        send, within = consumer._client.send, []
+
+        async def hang_with_commits(node: object, request: object, **where: object) -> object:
+            if not isinstance(request, OffsetCommitRequest):
+                return await send(node, request, **where)
+            within.append(asyncio.current_task())
+            sent.set()
+            await broken.wait()
+            raise KafkaConnectionError("closed")
+
+        monkeypatch.setattr(consumer._client, "send", hang_with_commits)
+        committing = asyncio.create_task(consumer.commit({TopicPartition(topic, 0): 1}))
+        async with asyncio.timeout(60):
+            await sent.wait()
+            committing.cancel()
+            await asyncio.wait({committing})
+            broken.set()
+            await asyncio.wait(within)  # the driver went on with it
+        assert committing.cancelled()
+        within.clear()
+    gc.collect()
+    assert unseen == []

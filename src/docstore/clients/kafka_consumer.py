@@ -82,6 +82,7 @@ def make_kafka_consumer(
             except BaseException:
                 await asyncio.shield(self.stop())
                 raise
+            _hear_commits_out(self._coordinator)
 
         async def stop(self) -> None:
             try:
@@ -120,6 +121,27 @@ def make_kafka_consumer(
     return consumer
 
 
+def _hear_commits_out(coordinator: Any) -> None:
+    """Have the error of a commit seen that nobody waits for any more."""
+    commit = getattr(coordinator, "_do_commit_offsets", None)  # who reads in no group commits nothing
+    if commit is None:
+        return
+
+    async def heard(*what: Any) -> None:
+        # The driver shields this from the cancellation of its caller, as of a limit, and then nobody asks how it went:
+        # it ends minutes later with its broker, as an error in the log that was never retrieved.
+        if (task := asyncio.current_task()) is not None:
+            task.add_done_callback(_see)
+        await commit(*what)
+
+    coordinator._do_commit_offsets = heard
+
+
+def _see(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
+
+
 async def _abandon(consumer: AIOKafkaConsumer) -> None:
     """End what a stop that did not come to its end left at work; the brokers find out by the missing heartbeat."""
     # aiokafka offers no stop without leaving the group.
@@ -127,8 +149,9 @@ async def _abandon(consumer: AIOKafkaConsumer) -> None:
     names = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task", "_reset_committed_task")
     tasks = [getattr(coordinator, name, None) for name in names]
     tasks += [fetcher._fetch_task, *fetcher._pending_tasks] if fetcher is not None else []
-    left: set[asyncio.Task[object]] = {task for task in tasks if task is not None and not task.done()}
+    left: set[asyncio.Task[object]] = {task for task in tasks if task is not None}
     for task in left:
+        task.add_done_callback(_see)
         task.cancel()
     if left:
         await asyncio.wait(left, timeout=_ABANDON_LIMIT_S)
