@@ -16,7 +16,9 @@ from docstore.errors import (
     ServerUnavailable,
     ServiceError,
     SettingsError,
+    WrongEventLoop,
 )
+from docstore.errors.answers import is_of_another_loop
 from docstore.settings import Settings
 
 if TYPE_CHECKING:
@@ -278,6 +280,11 @@ class _translated:  # noqa: N801  # reads as the statement it is
 def _translation(error: Exception, settings: Settings) -> DocstoreError | None:
     from redis import exceptions
 
+    if is_of_another_loop(error):
+        return WrongEventLoop(
+            f"the client that a RedisKeyValue was given for {_address(settings)} was opened on another event loop.",
+            hint="Make the client inside each asyncio.run(), or give none: each loop has a shared one of its own then.",
+        )
     where, field = f"Redis at {_address(settings)} ({_variable(settings)})", _variable(settings)
     if isinstance(error, exceptions.AuthenticationError):
         return ServiceError(f"{where} refused the login.", hint="Check user and password.", field=field)

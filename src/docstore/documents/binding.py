@@ -18,6 +18,7 @@ from docstore.documents.audit.recording import Auditor
 from docstore.documents.base import StoredDocument
 from docstore.documents.changes import Change
 from docstore.documents.events import emit
+from docstore.documents.field_kinds import expect_storable_fields
 from docstore.documents.guard import GuardedDatabase, GuardRegistry, Policy
 from docstore.documents.guard.policy import Hook
 from docstore.documents.ids import refuse_none_as_id
@@ -57,8 +58,8 @@ async def bind(
         The guarded database.
 
     Raises:
-        SettingsError: a reference that cannot be null has the rule SET_NULL; two triggers have the same name; a
-            model is frozen as a whole.
+        SettingsError: a field cannot be stored; a reference that cannot be null has the rule SET_NULL; two triggers
+            have the same name; a model is frozen as a whole.
     """
     database = _with_uuids(database)
     audited = [model for model in models if audit and getattr(model, "audited", False)]
@@ -67,7 +68,8 @@ async def bind(
     for model in models:
         _no_cache(model)
         if issubclass(model, StoredDocument):
-            keep_declared_names(model)  # again: what a link refers to may be known by now
+            keep_declared_names(model)  # again: what a link or an annotation refers to may be known by now
+            expect_storable_fields(model)
         _adjust(model)
         _expect_unfrozen(model)
     check_triggers(models)

@@ -32,6 +32,7 @@ from docstore.errors import (
     DocstoreError,
     RequiredViolation,
     ValidationFailed,
+    WrongEventLoop,
 )
 from docstore.errors.answers import (
     DENIED,
@@ -43,6 +44,7 @@ from docstore.errors.answers import (
     broken_rules,
     index_name,
     is_conflict,
+    is_of_another_loop,
     key_fields,
     server_code,
     server_details,
@@ -65,7 +67,7 @@ class translated:  # noqa: N801 - reads as a word of the language: with translat
     Raises:
         UniqueViolation, ValidationFailed, RequiredViolation: what was to be written breaks a rule of the database.
         WriteConflict: a race was lost; `run_in_transaction` repeats its work on it.
-        OperationTimeout, ServerUnavailable, AccessDenied, StaleDocument, NotFound: as the names say.
+        OperationTimeout, ServerUnavailable, AccessDenied, StaleDocument, NotFound, WrongEventLoop: as the names say.
     """
 
     __slots__ = ("_collection", "_reads", "_sent")
@@ -100,6 +102,8 @@ def told_of(error: BaseException, collection: str, *, reads: bool = False) -> Do
         return MissingDocument(f"no living {collection} matches.", collection=collection)
     if isinstance(error, DocumentTooLarge):
         return _too_large(error, collection)
+    if isinstance(error, RuntimeError):
+        return _elsewhere(collection) if is_of_another_loop(error) else None
     return _told_of_driver(error, collection, reads=reads) if isinstance(error, PyMongoError) else None
 
 
@@ -167,6 +171,14 @@ def _too_large(error: BaseException, collection: str) -> DocstoreError:
     return ValidationFailed(
         f"the {collection} is larger than a document may be in MongoDB (16 MB).",
         hint="Keep what grows in documents of their own.",
+        collection=collection,
+    )
+
+
+def _elsewhere(collection: str) -> DocstoreError:
+    return WrongEventLoop(
+        f"{collection}: the MongoDB client of its Store was opened on another event loop than the one that runs now.",
+        hint="One Store a loop: open it inside each asyncio.run() with `async with`, and leave it before that ends.",
         collection=collection,
     )
 

@@ -11,6 +11,7 @@
     │   └── AccessDenied            this user may not do it
     ├── OperationTimeout            no answer within the limit; for writes the outcome is unknown
     ├── NotBound                    a model was used before a Store bound it
+    ├── WrongEventLoop              a connection is used on another event loop than its own
     ├── LeaseError                  what one process alone may do
     │   ├── LeaseHeld               another process is doing it
     │   └── LeaseLost               the lease ran out before the work was done
@@ -105,6 +106,7 @@ from docstore.errors.servers import (
     ServerUnavailable,
     ServiceError,
     SettingsError,
+    WrongEventLoop,
 )
 from docstore.errors.telling import (
     ErrorDetail,
@@ -163,6 +165,7 @@ __all__ = [
     "UnsafeFilter",
     "ValidationFailed",
     "WriteConflict",
+    "WrongEventLoop",
     "constraint_name",
     "error_detail",
     "is_reference_violation",

@@ -1,4 +1,7 @@
-"""What MongoDB answered with an error, read by the shape of PyMongo's errors: codes, labels, indexes, broken rules."""
+"""What MongoDB answered with an error, read by the shape of PyMongo's errors: codes, labels, indexes, broken rules.
+
+And what asyncio says where a driver's connection is used on another event loop than its own: it has but words for it.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ DENIED: Final = frozenset({13, 18, 8000})
 TOO_LARGE: Final = frozenset({10334, 17419, 17420})
 TRANSIENT: Final = "TransientTransactionError"
 
+_OF_ANOTHER_LOOP: Final = ("different event loop", "attached to a different loop", "Event loop is closed")
 _INDEX: Final = re.compile(r"index: (\S+)")
 
 
@@ -54,6 +58,11 @@ def has_label(error: BaseException, label: str) -> bool:
     """Whether the driver marked the error with a label."""
     ask = getattr(error, "has_error_label", None)
     return bool(callable(ask) and ask(label))
+
+
+def is_of_another_loop(error: BaseException) -> bool:
+    """Whether a connection was used on another event loop than the one it was made on."""
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OF_ANOTHER_LOOP)
 
 
 def is_conflict(error: BaseException) -> bool:

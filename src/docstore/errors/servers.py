@@ -70,3 +70,9 @@ class NotBound(DocstoreError):
     """A model was used before a Store bound it to a database."""
 
     code = "not_bound"
+
+
+class WrongEventLoop(DocstoreError, RuntimeError):
+    """A connection is used on another event loop than the one it was opened on."""
+
+    code = "event_loop"

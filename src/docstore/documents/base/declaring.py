@@ -15,6 +15,7 @@ from docstore.documents._metaclass import DocumentMeta
 from docstore.documents.changes import Change, DocumentChanged
 from docstore.documents.codec import LATE, codec_of, filled
 from docstore.documents.events import Event
+from docstore.documents.field_kinds import expect_storable_fields
 from docstore.documents.fields import UtcDateTime, is_stored
 from docstore.documents.guard.collection import GuardedCollection
 from docstore.documents.hydration import looks_stored
@@ -126,6 +127,7 @@ class DeclaredDocument(BeanieDocument, metaclass=DocumentMeta):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         keep_declared_names(cls)
+        expect_storable_fields(cls)
 
     # Loaded relations, beside the fields and created with the first of them (`include/relations.py`).
     __slots__ = ("_related",)

@@ -7,7 +7,9 @@ from pydantic import BaseModel
 from pydantic_core import SchemaValidator
 from pydantic_core.core_schema import CoreConfig
 
+from docstore.documents.bson_types import is_pattern, reads_json_too
 from docstore.documents.codec.plain import AS_THEY_ARE
+from docstore.documents.encoders import check_expressible
 
 
 def judging_validator(schema: Any, config: CoreConfig) -> SchemaValidator:
@@ -27,7 +29,13 @@ def _look_inside(schema: Any) -> Any:
     looked = {key: _look_inside(each) if key != "serialization" else each for key, each in schema.items()}
     if schema.get("type") == "model" and not issubclass(schema["cls"], BeanieDocument):
         looked["revalidate_instances"] = "always"
-    return looked
+    if is_pattern(schema):
+        return {
+            "type": "function-after",
+            "function": {"type": "no-info", "function": check_expressible},
+            "schema": looked,
+        }
+    return reads_json_too(looked) if schema.get("type") == "json" else looked
 
 
 def unchanged(given: Any, judged: Any) -> bool:

@@ -6,8 +6,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from beanie import PydanticObjectId
-from beanie.odm.utils.encoder import Encoder
 from bson import Binary, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex
+
+from docstore.documents.encoders import stored_value
 
 AS_THEY_ARE: Final = frozenset(
     {
@@ -28,12 +29,12 @@ def encode_value(value: Any) -> Any:
     if kind in AS_THEY_ARE:
         return value
     encode = _BY_TYPE.get(kind)
-    return encode(value) if encode is not None else Encoder(to_db=True).encode(value)
+    return encode(value) if encode is not None else stored_value(value)
 
 
 def _encode_dict(value: dict[Any, Any]) -> Any:
     encoded = {key: encode_value(nested) for key, nested in value.items() if type(key) is str}
-    return encoded if len(encoded) == len(value) else Encoder(to_db=True).encode(value)
+    return encoded if len(encoded) == len(value) else stored_value(value)
 
 
 def _encode_list(value: list[Any] | tuple[Any, ...]) -> list[Any]:

@@ -1,14 +1,15 @@
 """Values in filters: made into what the field stores, or refused. No value becomes an operator."""
 
 import re
+from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
 from types import NoneType
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args, get_origin
 
-from beanie.odm.utils.encoder import BSON_SCALAR_TYPES, DEFAULT_CUSTOM_ENCODERS, Encoder
+from beanie.odm.utils.encoder import BSON_SCALAR_TYPES, DEFAULT_CUSTOM_ENCODERS
 from bson import ObjectId, Regex, encode
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
@@ -16,12 +17,14 @@ from bson.errors import BSONError
 from pydantic import BaseModel, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from pydantic_core import PydanticUndefined
 
+from docstore.documents.encoders import stored_value
 from docstore.documents.fields import STORED
 from docstore.documents.filters.annotations import (
     bare,
     element_of,
     is_free,
     is_link,
+    is_pattern,
     keys_become_text,
     mapping_value_of,
     members,
@@ -34,6 +37,7 @@ from docstore.errors import UnsafeFilter, ValidationFailed
 _UNCHANGED: Final = frozenset({str, int, float, bool, ObjectId, PydanticObjectId})
 _IDS: Final = frozenset({ObjectId, PydanticObjectId})
 _PATTERNS: Final = (re.Pattern, Regex)
+_LISTS: Final = (list, tuple, set, frozenset, deque)
 _INT64: Final = range(-(2**63), 2**63)
 _STORED_AS_THEY_ARE: Final = (bool, float, bytes, datetime, ObjectId)
 _BEANIES: Final[tuple[Any, ...]] = (*BSON_SCALAR_TYPES, *DEFAULT_CUSTOM_ENCODERS, BaseModel, Iterable)
@@ -71,6 +75,7 @@ class Coercer:
             nested_model(each) or mapping_value_of(each) is not PydanticUndefined for each in alternatives
         )
         self._keys_become_text = any(map(keys_become_text, alternatives))
+        self._holds_patterns = any(is_pattern(each) for each in alternatives)
         self._holds_links = any(is_link(each) for each in alternatives)
         self._scalars = tuple(each for each in alternatives if self._is_scalar(each))
         plain = {bare(each) for each in self._scalars}
@@ -90,6 +95,8 @@ class Coercer:
             UnsafeFilter: a document or a pattern where the field holds neither.
             ValidationFailed: a value of another type; names the field, the value's type and what fits.
         """
+        if self._holds_patterns and isinstance(value, _PATTERNS):
+            return Literally({"$eq": value})
         coerced = self.compared(value)
         if isinstance(coerced, Mapping) and any(str(key).startswith("$") for key in coerced):
             return Literally({"$eq": coerced})
@@ -125,7 +132,7 @@ class Coercer:
             raise self._unsafe(value)
         if isinstance(value, Mapping | BaseModel):
             return self._document(value)
-        if isinstance(value, list | tuple | set | frozenset):
+        if isinstance(value, _LISTS):
             return self._list(value)
         return self._scalar(value)
 
@@ -139,8 +146,10 @@ class Coercer:
         return value
 
     def _list(self, value: Iterable[Any]) -> Any:
-        if self._elements is not None:
-            return [self._elements.compared(each) for each in value]
+        inside = self._elements
+        if inside is not None:  # in a list that is compared as a whole, a pattern is a value
+            known = _PATTERNS if inside._holds_patterns else ()
+            return [each if isinstance(each, known) else inside.compared(each) for each in value]
         if not self._free:
             if any(isinstance(each, Mapping) for each in value):
                 raise self._unsafe(value)
@@ -150,7 +159,7 @@ class Coercer:
         return list(value)
 
     def _scalar(self, value: Any) -> Any:
-        if isinstance(value, bool) and self._scalars and not {bool, Any} & {bare(each) for each in self._scalars}:
+        if isinstance(value, bool) and self._scalars and not any(map(_takes_bools, self._scalars)):
             raise self._wrong(value, self._expected())
         for kind in self._scalars:
             coerced = _coerced(kind, value)
@@ -209,6 +218,11 @@ def _adapter(kind: Any) -> TypeAdapter[Any] | None:
         return None
 
 
+def _takes_bools(kind: Any) -> bool:
+    plain = bare(kind)
+    return plain is bool or plain is Any or (get_origin(plain) is Literal and bool in map(type, get_args(plain)))
+
+
 def _coerced(kind: Any, value: Any) -> Any:
     """`value` as `kind`, judged as a new value, then as a stored one, then by its bare type; else _REFUSED."""
     for adapter, context in ((_adapter(kind), None), (_adapter(kind), STORED), (_adapter(bare(kind)), None)):
@@ -244,7 +258,7 @@ def is_storable(value: Any, depth: int = 0, *, keys_become_text: bool = False) -
             and is_storable(each, depth + 1)
             for key, each in value.items()
         )
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, _LISTS):
         return all(is_storable(each, depth + 1) for each in value)
     return value is None or isinstance(value, _STORED_AS_THEY_ARE) or _is_encodable(value)
 
@@ -257,7 +271,7 @@ def is_the_applications(kind: Any, value: Any) -> bool:
 
 def _is_encodable(value: Any) -> bool:
     try:
-        encode({"": Encoder(to_db=True).encode(value)}, codec_options=_OPTIONS)
+        encode({"": stored_value(value)}, codec_options=_OPTIONS)
     except (BSONError, ValueError, ArithmeticError, TypeError):
         return False
     return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
@@ -36,7 +36,7 @@ _STORED: Final[tuple[tuple[Any, Schema], ...]] = (
     (ObjectId, {"bsonType": "objectId"}),
     ((UUID, bytes, Binary, SecretBytes), {"bsonType": "binData"}),
     ((Decimal, Decimal128), {"bsonType": "decimal"}),
-    ((PurePath, SecretStr, AnyUrl, Url, MultiHostUrl), {"bsonType": "string"}),
+    ((PurePath, time, SecretStr, AnyUrl, Url, MultiHostUrl), {"bsonType": "string"}),
     ((IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network), {"bsonType": "string"}),
     ((re.Pattern, Regex), {"bsonType": "regex"}),
     (Timestamp, {"bsonType": "timestamp"}),
@@ -53,6 +53,7 @@ PYTHON: Final = {
     "bytes": bytes,
     "date": date,
     "datetime": datetime,
+    "time": time,
     "timedelta": timedelta,
     "decimal": Decimal,
     "uuid": UUID,
