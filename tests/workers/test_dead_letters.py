@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from docstore.workers import (
     skip_dead_letters,
 )
 from docstore.workers.dead_letters import keep_dead_letter
+from docstore.workers.dead_letters.letters import LARGEST_KEPT
 from docstore.workers.registry import WORKERS
 
 
@@ -171,3 +173,43 @@ async def test_every_worker_that_reads_is_found_by_its_group(store: Store) -> No
     for kind in WORKERS.values():
         made = await kind.make(store, PrometheusMetrics())
         assert getattr(made, "group", None) == kind.group
+
+
+LARGE = b"x" * 17_000_000
+
+
+@pytest.mark.parametrize(
+    ("large", "left_out"),
+    [
+        (Message("t", LARGE, b"k", {"ce_id": "e"}, 3, 7), ["value"]),
+        (Message("t", b"", b"k", {"ce_id": "e", "large": LARGE.decode()}, 3, 7), ["value", "headers"]),
+        (Message("t", b"v", LARGE, {}, 3, 7), ["value", "headers", "key"]),
+        (Message("t", b"v", b"k", {"ce_id": LARGE.decode()}, 3, 7), ["value", "headers"]),
+    ],
+)
+async def test_what_no_document_can_hold_is_kept_without_it(store: Store, large: Message, left_out: list[str]) -> None:
+    assert await keep_dead_letter("tagging", large, "no.")
+    assert not await keep_dead_letter("tagging", large, "no."), "it came again"
+    (letter,) = await DeadLetter.find_all().to_list()
+    assert (letter.topic, letter.partition, letter.offset, letter.left_out) == ("t", 3, 7, left_out)
+    assert letter.size is not None
+    assert letter.size > 17_000_000
+    assert letter.sha256 == hashlib.sha256(large.value).hexdigest()
+    assert letter.error.startswith("no. With 17,000,")
+    for part in (*left_out, "topic t, partition 3, offset 7", letter.sha256):
+        assert part in letter.error
+    (row,) = await OutboxEntry.find({"name": "message.dead"}).to_list()
+    assert [row.payload["original"][each] for each in left_out] == [None] * len(left_out)
+
+    worker = Tagging()
+    again = await retry_dead_letters(worker)
+    assert worker.handled == []
+    assert again.failed == {str(letter.id): f"it cannot be tried again: {letter.error}"}
+    assert await skip_dead_letters([letter.id], reason="sent smaller") == 1
+
+
+async def test_what_a_document_can_hold_is_kept_whole(store: Store) -> None:
+    just = Message("t", b"x" * (LARGEST_KEPT - 1_000), b"k", {"ce_id": "e"}, 0, 0)
+    assert await keep_dead_letter("tagging", just, "x" * 2_000)
+    (letter,) = await DeadLetter.find_all().to_list()
+    assert (letter.message().value, letter.left_out) == (just.value, [])

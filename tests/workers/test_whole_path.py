@@ -8,14 +8,26 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
+from aiokafka import AIOKafkaProducer
+
 from docstore.clients import SearchIndex
+from docstore.clients.kafka import connection_options
+from docstore.errors import ValidationFailed
 from docstore.models import Account, EmailRecipient, EmailSend, Member, Platform, Post, Review, User
 from docstore.outbox import OutboxEntry, Relay
 from docstore.outbox.buckets import BucketLeases
 from docstore.outbox.envelopes import envelope
 from docstore.outbox.queue import BucketQueue
 from docstore.store import Store
-from docstore.workers import DeadLetter, NewsletterWorker, RatingsWorker, RelayWorker, SearchWorker, run_consumer
+from docstore.workers import (
+    DeadLetter,
+    Message,
+    NewsletterWorker,
+    RatingsWorker,
+    RelayWorker,
+    SearchWorker,
+    run_consumer,
+)
 
 
 @asynccontextmanager
@@ -142,3 +154,36 @@ async def test_a_message_nobody_can_read_does_not_stop_the_others(
 
     async with running(store, NewsletterWorker()):
         await eventually(all_done)
+
+
+async def test_a_message_that_fits_into_no_document_holds_up_nothing(store: Store) -> None:
+    handled: list[bytes] = []
+
+    class Picky:
+        group, topics = "picky", (f"large-{uuid4().hex}",)
+
+        async def handle(self, message: Message) -> None:
+            if len(message.value) > 1_000:
+                raise ValidationFailed("too long")
+            handled.append(message.value)
+
+    worker = Picky()
+    # Another service's producer: docstore's own sends nothing of that size.
+    options = connection_options(store.settings) | {"max_request_size": 30_000_000, "request_timeout_ms": 60_000}
+    (topic,) = worker.topics
+
+    async def kept() -> bool:
+        return await DeadLetter.find({"topic": topic}).count() == 1
+
+    async def small_arrived() -> bool:
+        # The embedded broker drops a message of that size when another comes, and takes that one along.
+        await producer.send_and_wait(topic, b"small", key=b"k", partition=0)
+        return b"small" in handled
+
+    async with AIOKafkaProducer(**options) as producer, running(store, worker, relay=False):
+        await producer.send_and_wait(topic, b"x" * 17_000_000, key=b"k", partition=0)
+        await eventually(kept)
+        await eventually(small_arrived)
+    (letter,) = await DeadLetter.find({"topic": topic}).to_list()
+    assert (letter.partition, letter.offset, letter.value, letter.left_out) == (0, 0, b"", ["value"])
+    assert letter.error.startswith("too long. With 17,000,")

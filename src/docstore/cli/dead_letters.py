@@ -206,7 +206,7 @@ def _shown(letter: DeadLetter, value: bool) -> dict[str, Any]:
     }
     if value:
         told["key"] = letter.key.decode("utf-8", "backslashreplace") if letter.key is not None else None
-        told["value"] = letter.value.decode("utf-8", "backslashreplace")
+        told["value"] = letter.value.decode("utf-8", "backslashreplace") if "value" not in letter.left_out else None
     return told
 
 

@@ -6,16 +6,21 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
+import bson
 from pydantic import Field, JsonValue
 
-from docstore.documents import DocumentId, Event, Index, NonEmpty, SystemDocument, UtcDateTime, index
+from docstore.documents import DocumentId, Event, Index, NonEmpty, StrList, SystemDocument, UtcDateTime, index
 from docstore.outbox.writing import body_bytes
 from docstore.workers.messages import Message
 
 KEEP_SETTLED: Final = timedelta(days=30)
 """How long letters stay that were handled or passed over in the end. Those that wait stay until somebody decides."""
+
+
+LARGEST_KEPT: Final = 15 * 2**20
+"""The most bytes of a message that are kept: MongoDB's documents end at 16 MB."""
 
 
 class DeadLetterOutcome(StrEnum):
@@ -29,7 +34,9 @@ class DeadLetter(SystemDocument):
     """A message a consumer gave up on, and why. It waits for a person as long as `settled_at` is empty.
 
     The id follows from the consumer and the message, so that one that comes again is not kept twice. `retries` counts
-    the tries since it was given up; `note` is the reason of whoever passed over it.
+    the tries since it was given up; `note` is the reason of whoever passed over it. `left_out` names the parts of a
+    message that no document can hold: then `size` has the bytes of all its parts, `sha256` is that of its value, and
+    `error` says so, too.
     """
 
     consumer: NonEmpty
@@ -41,6 +48,9 @@ class DeadLetter(SystemDocument):
     value: bytes
     headers: dict[str, str] = Field(default_factory=dict)
     error: str
+    left_out: StrList = Field(default_factory=list)
+    size: int | None = None
+    sha256: str | None = None
     retries: int = 0
     outcome: DeadLetterOutcome | None = None
     settled_at: UtcDateTime | None = None
@@ -60,17 +70,26 @@ class DeadLetter(SystemDocument):
     @classmethod
     def of(cls, consumer: str, message: Message, error: str) -> Self:
         """The dead letter of a message."""
+        parts: dict[str, Any] = {"value": message.value, "headers": message.headers, "key": message.key}
+        sizes = {name: len(bson.encode({name: part})) for name, part in parts.items()}
+        left_out: list[str] = []
+        for name in parts:
+            if sum(sizes[each] for each in parts if each not in left_out) > LARGEST_KEPT:
+                left_out.append(name)
+        kept = {"value": b"", **{name: part for name, part in parts.items() if name not in left_out}}
+        if left_out:
+            size, digest = sum(sizes.values()), hashlib.sha256(message.value).hexdigest()
+            kept |= {"size": size, "sha256": digest, "left_out": left_out}
+            error = f"{error.removesuffix('.')}. {_not_kept(message, left_out, size, digest)}"
         return cls(
             id=_id_of(consumer, message),
             consumer=consumer,
             topic=message.topic,
             partition=message.partition,
             offset=message.offset,
-            event_id=message.event_id,
-            key=message.key,
-            value=message.value,
-            headers=message.headers,
+            event_id=message.event_id[:_LONGEST_EVENT_ID] if message.event_id else None,
             error=error,
+            **kept,
         )
 
     def message(self) -> Message:
@@ -100,6 +119,7 @@ class DeadLettered(Event):
             "headers": dict(letter.headers),
             "value": base64.b64encode(letter.value).decode(),
         }
+        original |= dict.fromkeys(letter.left_out)
         # What fills a message by itself does not fit into another one; the row has it whole.
         for part in ("value", "headers", "key"):
             if len(body_bytes(original)) < _LONGEST_ORIGINAL:
@@ -118,6 +138,15 @@ class DeadLettered(Event):
 
 
 _LONGEST_ORIGINAL = 900_000
+_LONGEST_EVENT_ID = 1_000
+
+
+def _not_kept(message: Message, left_out: Sequence[str], size: int, digest: str) -> str:
+    return (
+        f"With {size:,} bytes the message is more than a document holds: its {', '.join(left_out)} "
+        f"{'was' if len(left_out) == 1 else 'were'} not kept. It stands in topic {message.topic}, partition "
+        f"{message.partition}, offset {message.offset}, for as long as that keeps it; its value's SHA-256 is {digest}."
+    )
 
 
 def _id_of(consumer: str, message: Message) -> DocumentId:

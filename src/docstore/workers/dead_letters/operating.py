@@ -107,7 +107,7 @@ async def retry_dead_letters(worker: Worker, letter_ids: Sequence[Any] | None = 
     """Let a worker handle letters of its group that wait, in the order in which their messages stand.
 
     The worker handles them as it would have at first, so what is handled a second time has no second effect. A letter
-    that fails again waits on, with the new reason.
+    that fails again waits on, with the new reason. One whose message was too large to be kept waits on as it is.
 
     Args:
         worker: of the group that gave them up.
@@ -128,6 +128,9 @@ async def retry_dead_letters(worker: Worker, letter_ids: Sequence[Any] | None = 
         letter = await DeadLetter.get(letter_id)
         if letter is None or letter.settled_at is not None:
             continue  # another operator was quicker
+        if letter.left_out:
+            failed[str(letter_id)] = f"it cannot be tried again: {letter.error}"
+            continue
         try:
             await worker.handle(letter.message())
         except (ServerUnavailable, OperationTimeout, AccessDenied):
