@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from docstore.documents import utc_now
 from docstore.errors import ValidationFailed
 from docstore.models import User
 from docstore.store import Store
 from docstore.workers import IdentityWorker, Message
+from docstore.workers.identity import TOLERATED_AHEAD, IdentityState
 
 BASE = 1_760_000_000_000
 
@@ -82,6 +85,50 @@ async def test_one_who_was_deleted_and_came_back_is_the_same(store: Store) -> No
     assert first is not None
     assert back is not None
     assert (back.id, back.first_name) == (first.id, "Again")
+
+
+def dated(moment: datetime, kind: str = "updated", **data: Any) -> Message:
+    return event(kind, round(moment.timestamp() * 1000) - BASE, **data)
+
+
+async def first_name() -> str | None:
+    user = await the_user()
+    return user.first_name if user is not None else None
+
+
+async def test_a_date_far_in_the_future_makes_no_later_event_late(store: Store) -> None:
+    worker = IdentityWorker()
+    future = dated(datetime(2099, 1, 1, tzinfo=UTC), **person("Future"))
+    await worker.handle(dated(utc_now() - timedelta(hours=1), "created", **person("First")))
+    await worker.handle(future)
+    assert await first_name() == "Future"
+    await worker.handle(dated(utc_now() - timedelta(hours=1), **person("Old")))
+    assert await first_name() == "Future", "what was sent before is late"
+    await worker.handle(dated(utc_now() + timedelta(seconds=1), **person("Later")))
+    assert await first_name() == "Later"
+    await worker.handle(future)
+    assert await first_name() == "Later", "it came again"
+    await worker.handle(dated(datetime(2098, 1, 1, tzinfo=UTC), **person("Wrong again")))
+    assert await first_name() == "Wrong again"
+
+
+async def test_clocks_that_are_a_little_ahead_order_their_events(store: Store) -> None:
+    worker, soon = IdentityWorker(), utc_now() + TOLERATED_AHEAD / 2
+    await worker.handle(dated(soon + timedelta(seconds=1), **person("Second")))
+    await worker.handle(dated(soon, **person("First")))
+    assert await first_name() == "Second"
+
+
+async def test_a_future_that_was_kept_before_is_forgotten(store: Store) -> None:
+    worker = IdentityWorker()
+    await worker.handle(dated(utc_now(), "created", **person("First")))
+    states = IdentityState.get_pymongo_collection()
+    await states.update_one({}, {"$set": {"latest": datetime(2099, 1, 1, tzinfo=UTC)}})
+    await worker.handle(dated(utc_now(), **person("Later")))
+    assert await first_name() == "Later"
+    state = await IdentityState.find_one()
+    assert state is not None
+    assert state.latest < utc_now() + timedelta(days=1)
 
 
 async def test_one_who_is_known_by_the_address_is_linked(store: Store) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from docstore.context import acting_as
-from docstore.documents import SystemDocument, UtcDateTime, run_in_transaction
+from docstore.documents import SystemDocument, UtcDateTime, run_in_transaction, server_now
 from docstore.errors import ValidationFailed
 from docstore.models import User
 from docstore.workers.messages import Message
@@ -18,18 +18,28 @@ ACTOR: Final = "worker:identity"
 _KINDS: Final = ("user.created", "user.updated", "user.deleted")
 
 
+TOLERATED_AHEAD: Final = timedelta(minutes=2)
+"""How far the clocks of those who send may be ahead of the database's, for their events to be ordered by them."""
+
+
 class IdentityState(SystemDocument):
-    """The latest event of a user of the identity provider that was heeded: an older one comes too late."""
+    """The latest event of a user of the identity provider that was heeded: an older one comes too late.
+
+    `ahead` is what the last event said of itself whose date was too far in the future to be true.
+    """
 
     id: str  # type: ignore[assignment]  # the provider's own id of the user
     latest: UtcDateTime
+    ahead: UtcDateTime | None = None
 
 
 class IdentityWorker:
     """Consumes ``clerk-user-events``: creates, updates or deletes the User with the provider's id.
 
     Repeats do nothing, and neither does an event that is older than one that was heeded: a late update does not bring
-    back a deleted user. A user that is known by the e-mail address alone is linked, not doubled.
+    back a deleted user. A date further in the future than `TOLERATED_AHEAD` counts as the moment in which it is read:
+    a sender whose clock was wrong once does not make all later events late. A user that is known by the e-mail address
+    alone is linked, not doubled.
     """
 
     group: ClassVar[str] = "docstore-identity"
@@ -62,14 +72,31 @@ class IdentityWorker:
 
 
 async def _is_late(clerk_id: str, when: datetime) -> bool:
+    """Whether an event is not to be heeded; else it is the latest from now on."""
     known = await IdentityState.get(clerk_id)
-    if known is None:
-        await IdentityState(id=clerk_id, latest=when).insert()
-        return False
-    if when < known.latest:
+    latest = known.latest if known is not None else None
+    now = await _now_if_any_is_ahead(when, latest)
+    ahead = None
+    if now is not None and latest is not None and latest > now + TOLERATED_AHEAD:
+        latest = None  # kept before such dates were told
+    if now is not None and when > now + TOLERATED_AHEAD:
+        if known is not None and known.ahead == when:
+            return True  # it was heeded; others may have been since
+        when, ahead = max(now, latest or now), when
+    if latest is not None and when < latest:
         return True
-    await IdentityState.get_pymongo_collection().update_one({"_id": clerk_id}, {"$set": {"latest": when}})
+    if known is None:
+        await IdentityState(id=clerk_id, latest=when, ahead=ahead).insert()
+        return False
+    changes = {"latest": when, **({"ahead": ahead} if ahead is not None else {})}
+    await IdentityState.get_pymongo_collection().update_one({"_id": clerk_id}, {"$set": changes})
     return False
+
+
+async def _now_if_any_is_ahead(*moments: datetime | None) -> datetime | None:
+    """The database's clock, asked only where a moment seems to be in the future; None where none does."""
+    soon = datetime.now(UTC)
+    return await server_now(IdentityState) if any(each > soon for each in moments if each is not None) else None
 
 
 async def _upsert(clerk_id: str, data: Mapping[str, Any]) -> None:
