@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 
-from docstore.clients.leases import LEASE_COLLECTION, MongoLease, lease_state
+from docstore.clients.lease_rows import LEASE_COLLECTION, lease_state
+from docstore.clients.leases import MongoLease
 from docstore.errors import LeaseHeld, LeaseLost, ServerUnavailable
 from docstore.settings import Settings
 

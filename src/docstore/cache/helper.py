@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import fnmatch
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar, overload
 
@@ -18,14 +16,12 @@ from docstore.cache.flights import Flights, Load, Made
 from docstore.cache.lifetimes import MEDIUM, NEGATIVE
 from docstore.cache.slots import Life, Lives, Seen, Slots
 from docstore.cache.stats import CacheStats
+from docstore.cache.sweeping import drop_matching
 from docstore.clients.protocols import KeyValue
 from docstore.documents import current_transaction
 
 T = TypeVar("T")
 
-_log = logging.getLogger("docstore.cache")
-
-_DELETED_AT_ONCE: Final = 500
 _STORED_AT_ONCE: Final = 16
 
 
@@ -162,14 +158,7 @@ class CacheHelper:
         Args:
             pattern: ``*`` is any characters, ``?`` one, ``[ab]`` one of these; within the namespace.
         """
-        literal = pattern
-        for special in "*?[":
-            literal = literal.split(special, 1)[0]
-        namespace, dropped = self.key(""), 0
-        async for batch in self._batches(namespace + literal):
-            found = (key for key in batch if not self._slots.is_helper_key(key))
-            dropped += await self._drop([key for key in found if fnmatch.fnmatchcase(key[len(namespace) :], pattern)])
-        return dropped
+        return await drop_matching(self._cache, self._slots, pattern)
 
     async def fill(
         self, keys: Sequence[str], fetch: Callable[[], Awaitable[Mapping[str, bytes]]], life: Life
@@ -320,26 +309,6 @@ class CacheHelper:
                 )
             )
         return stored
-
-    async def _drop(self, keys: Sequence[str]) -> int:
-        return await self._cache.ask(lambda: self._slots.drop(keys), 0) if keys else 0
-
-    async def _batches(self, prefix: str) -> AsyncIterator[list[str]]:
-        keys = self._cache.key_value.scan(prefix)
-
-        async def next_batch() -> list[str]:
-            batch: list[str] = []
-            async for key in keys:
-                batch.append(key)
-                if len(batch) >= _DELETED_AT_ONCE:
-                    break
-            return batch
-
-        # A batch may be many looks at a server that holds little of this: no time limit but that of each look.
-        while batch := await self._cache.ask(next_batch, None, commands=None):
-            yield batch
-        if batch is None:
-            _log.warning("Not all keys of the cache that begin with %s were looked at.", prefix)
 
 
 _ABSENT: Final = object()

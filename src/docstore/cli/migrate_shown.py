@@ -17,7 +17,7 @@ from docstore.cli.wording import counted
 
 if TYPE_CHECKING:
     from docstore.cli.invocation import Invocation
-    from docstore.clients.leases import LeaseState
+    from docstore.clients.lease_rows import LeaseState
     from docstore.schema.migrations import (
         MigrationProgress,
         MigrationRunner,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         RanMigration,
         Standing,
     )
-    from docstore.schema.migrations.journal import StepRecord
+    from docstore.schema.migrations.entries import StepRecord
 
 _STYLES: Final = {"applied": "green", "pending": "yellow", "rolled back": "yellow", "failed": "red", "running": "red"}
 _EVERY_SECONDS: Final = 10.0

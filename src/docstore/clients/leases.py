@@ -12,43 +12,28 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import uuid4
 
-from docstore.errors import LeaseHeld, LeaseLost, ServerUnavailable, ServiceError
+from docstore.clients.lease_rows import (
+    LEASE_COLLECTION,
+    LeaseState,
+    held_by_another,
+    journaled,
+    lease_errors,
+    lease_state,
+)
+from docstore.errors import LeaseLost
 
 if TYPE_CHECKING:
     from pymongo.asynchronous.collection import AsyncCollection
     from pymongo.asynchronous.database import AsyncDatabase
 
-LEASE_COLLECTION: Final = "Lease"
-"""The collection that holds one row for each lease's name."""
-
 _POLL_S: Final = 0.25
 _RENEWALS_IN_TTL: Final = 3
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseState:
-    """A lease's row: whose it is or was last, since when, until when, and the last fencing token given."""
-
-    name: str
-    owner: str
-    holder: str | None
-    since: datetime
-    until: datetime
-    token: int
-    now: datetime
-    """The server's clock when the row was read."""
-
-    @property
-    def held(self) -> bool:
-        """Whether somebody holds it."""
-        return self.holder is not None and self.until > self.now
 
 
 class MongoLease:
@@ -79,7 +64,7 @@ class MongoLease:
         collection: str = LEASE_COLLECTION,
         on_wait: Callable[[LeaseState], None] = lambda _: None,
     ) -> None:
-        self._rows: AsyncCollection[dict[str, Any]] = _journaled(database, collection)
+        self._rows: AsyncCollection[dict[str, Any]] = journaled(database, collection)
         self.name = name
         self.owner = owner or f"{socket.gethostname()}:{os.getpid()}"
         self.ttl = ttl
@@ -136,7 +121,7 @@ class MongoLease:
         """
         if self._renewing is not None:
             raise RuntimeError("this lease is held already; make another MongoLease")
-        with _told(self.name):
+        with lease_errors(self.name):
             try:
                 await self._acquire()
             except BaseException:
@@ -173,7 +158,7 @@ class MongoLease:
             if not state.held and await self._take(state):
                 return
             if state.held and deadline is not None and time.monotonic() >= deadline:
-                raise _held(state)
+                raise held_by_another(state)
             if state.held:
                 if not told:
                     self._on_wait(state)
@@ -256,68 +241,8 @@ class MongoLease:
         return {"$add": ["$$NOW", int((seconds or self.ttl) * 1000)]}
 
 
-async def lease_state(rows: AsyncCollection[dict[str, Any]], name: str) -> LeaseState | None:
-    """A lease's row with the server's clock, which judges whether it ran out; None when nobody ever took it."""
-    # The comparison is made here: not every server compares $$NOW with a stored date as it should.
-    found = await (await rows.aggregate([{"$match": {"_id": name}}, {"$addFields": {"now": "$$NOW"}}])).to_list()
-    if not found:
-        return None
-    row = {key: _aware(value) for key, value in found[0].items()}
-    return LeaseState(name, row["owner"], row["holder"], row["since"], row["until"], row["token"], row["now"])
-
-
-def _aware(value: Any) -> Any:
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
-
-
-def _journaled(database: AsyncDatabase[dict[str, Any]], name: str) -> AsyncCollection[dict[str, Any]]:
-    from pymongo.read_concern import ReadConcern
-    from pymongo.read_preferences import ReadPreference
-    from pymongo.write_concern import WriteConcern
-
-    # A lease that a fail-over forgets is held twice, whatever the connection string says.
-    return database.get_collection(
-        name,
-        read_preference=ReadPreference.PRIMARY,
-        read_concern=ReadConcern("local"),
-        write_concern=WriteConcern("majority", j=True),
-    )
-
-
-def _held(state: LeaseState) -> LeaseHeld:
-    ago = timedelta(seconds=max(0, round((state.now - state.since).total_seconds())))
-    left = max(1, round((state.until - state.now).total_seconds()))
-    return LeaseHeld(
-        f"{state.name!r} is being done by {state.owner}, since {state.since:%Y-%m-%d %H:%M:%S} UTC ({ago} ago).",
-        hint=f"Wait for it; if that process died, the lease is free in at most {left} s.",
-    )
-
-
 def _lost(name: str) -> LeaseLost:
     return LeaseLost(
         f"the lease {name!r} was lost: it could not be renewed in time.",
         hint="Another process may be at it now. Look at what stands, and start again.",
     )
-
-
-class _told:  # noqa: N801 - reads as a word: with _told("indexes")
-    """A block in which the driver's errors become docstore's."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        from pymongo.errors import ConnectionFailure, OperationFailure
-
-        if isinstance(error, ConnectionFailure):
-            raise ServerUnavailable(
-                f"the lease {self._name!r} cannot be taken: MongoDB cannot be reached.",
-                hint="Run docstore doctor to see what is wrong.",
-            ) from error
-        if isinstance(error, OperationFailure):
-            raise ServiceError(
-                f"the lease {self._name!r} cannot be taken: the server refused with error code {error.code}.",
-                hint=f"The user needs the roles to read and write the collection {LEASE_COLLECTION}.",
-            ) from error

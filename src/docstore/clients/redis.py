@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Hashable, Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
-from docstore._masking import mask_url
+from docstore.clients._redis_errors import address, translated
 from docstore.clients._shared import SharedHandles, ping_ms, resolve, with_retries
 from docstore.clients.protocols import Ping
 from docstore.errors import (
-    CommandRefused,
-    DocstoreError,
-    OperationTimeout,
     ServerUnavailable,
-    ServiceError,
     SettingsError,
-    WrongEventLoop,
 )
-from docstore.errors.answers import is_of_another_loop
 from docstore.settings import Settings
 
 if TYPE_CHECKING:
@@ -89,9 +82,9 @@ async def ping_redis(settings: Settings | None = None) -> Ping:
     """
     settings = resolve(settings)
     client = get_redis(settings)
-    with _translated(settings):
+    with translated(settings):
         latency = await ping_ms(client.ping)
-    return Ping("redis", _address(settings), latency)
+    return Ping("redis", address(settings), latency)
 
 
 async def close_redis(settings: Settings | None = None) -> None:
@@ -124,25 +117,25 @@ class RedisKeyValue:
         return await ping_redis(self._settings)
 
     async def get(self, key: str) -> bytes | None:
-        with _translated(self._settings):
+        with translated(self._settings):
             return cast(bytes | None, await self._client.get(key))
 
     async def set(self, key: str, value: bytes, *, ttl: float | None = None, only_if_absent: bool = False) -> bool:
         milliseconds = None if ttl is None else _milliseconds(ttl)
-        with _translated(self._settings):
+        with translated(self._settings):
             return bool(await self._client.set(key, value, px=milliseconds, nx=only_if_absent))
 
     async def get_many(self, *keys: str) -> list[bytes | None]:
         if not keys:
             return []
-        with _translated(self._settings):
+        with translated(self._settings):
             return cast(list[bytes | None], await self._client.mget(keys))
 
     async def set_many(self, values: Mapping[str, bytes], *, ttl: float, only_if_present: bool = False) -> None:
         if not values:
             return
         milliseconds = _milliseconds(ttl)
-        with _translated(self._settings):
+        with translated(self._settings):
             async with self._client.pipeline(transaction=False) as pipeline:
                 for key, value in values.items():
                     pipeline.set(key, value, px=milliseconds, xx=only_if_present)
@@ -152,31 +145,31 @@ class RedisKeyValue:
         arguments: list[bytes | int] = [value, _milliseconds(ttl)]
         for held in seen.values():
             arguments += [b"0" if held is None else b"1", held or b""]
-        with _translated(self._settings):
+        with translated(self._settings):
             return bool(await self._client.eval(_SET_IF_UNCHANGED, 1 + len(seen), key, *seen, *arguments))
 
     async def delete(self, *keys: str) -> int:
         if not keys:
             return 0
-        with _translated(self._settings):
+        with translated(self._settings):
             return int(await self._client.delete(*keys))
 
     async def exists(self, key: str) -> bool:
-        with _translated(self._settings):
+        with translated(self._settings):
             return bool(await self._client.exists(key))
 
     async def increment(self, key: str, by: int = 1, *, ttl: float | None = None) -> int:
-        with _translated(self._settings):
+        with translated(self._settings):
             if ttl is None:
                 return int(await self._client.incrby(key, by))
             return int(await self._client.eval(_INCREMENT_WITH_TTL, 1, key, by, _milliseconds(ttl)))
 
     async def expire(self, key: str, ttl: float) -> bool:
-        with _translated(self._settings):
+        with translated(self._settings):
             return bool(await self._client.pexpire(key, _milliseconds(ttl)))
 
     async def ttl(self, key: str) -> float | None:
-        with _translated(self._settings):
+        with translated(self._settings):
             left = int(await self._client.pttl(key))
         return left / 1000 if left >= 0 else None
 
@@ -185,7 +178,7 @@ class RedisKeyValue:
         literal = "".join(f"\\{char}" if char in "*?[]\\^-" else char for char in prefix)
         cursor = 0
         while True:
-            with _translated(self._settings):
+            with translated(self._settings):
                 cursor, keys = await self._client.scan(cursor, match=f"{literal}*", count=_SCAN_BATCH)
             for key in keys:
                 if not isinstance(key, bytes):
@@ -199,11 +192,11 @@ class RedisKeyValue:
                 return
 
     async def delete_if_equal(self, key: str, value: bytes) -> bool:
-        with _translated(self._settings):
+        with translated(self._settings):
             return bool(await self._client.eval(_DELETE_IF_EQUAL, 1, key, value))
 
     async def expire_if_equal(self, key: str, value: bytes, ttl: float) -> bool:
-        with _translated(self._settings):
+        with translated(self._settings):
             return bool(await self._client.eval(_EXPIRE_IF_EQUAL, 1, key, value, _milliseconds(ttl)))
 
 
@@ -219,14 +212,6 @@ def _identity(settings: Settings) -> Hashable:
         settings.redis_timeout_s,
         settings.connect_attempts,
     )
-
-
-def _address(settings: Settings) -> str:
-    return mask_url(settings.redis_dsn.get_secret_value()) if settings.redis_dsn else "an own client"
-
-
-def _variable(settings: Settings) -> str:
-    return "REDIS_HOST" if settings.redis_url is None and settings.redis_host else "REDIS_URL"
 
 
 def _make(settings: Settings) -> Redis:
@@ -255,57 +240,3 @@ def _make(settings: Settings) -> Redis:
         ),
     )
     return Redis.from_pool(pool)
-
-
-class _translated:  # noqa: N801  # reads as the statement it is
-    """Turns the driver's errors into ours; made for every command, so nothing is worked out before one is raised."""
-
-    __slots__ = ("_settings",)
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, Exception):
-            ours = _translation(error, self._settings)
-            if ours is not None:
-                raise ours from error
-
-
-def _translation(error: Exception, settings: Settings) -> DocstoreError | None:
-    from redis import exceptions
-
-    if is_of_another_loop(error):
-        return WrongEventLoop(
-            f"the client that a RedisKeyValue was given for {_address(settings)} was opened on another event loop.",
-            hint="Make the client inside each asyncio.run(), or give none: each loop has a shared one of its own then.",
-        )
-    where, field = f"Redis at {_address(settings)} ({_variable(settings)})", _variable(settings)
-    if isinstance(error, exceptions.AuthenticationError):
-        return ServiceError(f"{where} refused the login.", hint="Check user and password.", field=field)
-    if isinstance(error, exceptions.TimeoutError):
-        return OperationTimeout(
-            f"{where} did not answer within {settings.redis_timeout_s:g} s; a write may have happened.",
-            hint="Check the server's load, or raise REDIS_TIMEOUT_S.",
-            field=field,
-        )
-    if isinstance(error, exceptions.ConnectionError):
-        return ServerUnavailable(
-            f"{where} does not answer: {type(error).__name__}.",
-            hint="Check that it runs (`docker compose up -d redis` or `docstore up`), that host, port and "
-            "TLS are right, and, when it does answer others, that REDIS_MAX_CONNECTIONS is large enough.",
-            field=field,
-        )
-    if type(error) is exceptions.ResponseError:  # its subclasses are about the server, not about the command
-        return CommandRefused(
-            f"{where} refused a command for what it asks.",
-            hint="The key may hold something else: a counter takes increments only while it holds a 64-bit integer.",
-        )
-    if isinstance(error, exceptions.RedisError):
-        return ServiceError(f"{where} refused a command: {type(error).__name__}.")
-    return None

@@ -17,8 +17,9 @@ from docstore.documents import translated
 from docstore.errors import MigrationError
 from docstore.schema.checking.rules import broken
 from docstore.schema.indexes import IndexAction, index_plan
+from docstore.schema.migrations.entries import State
 from docstore.schema.migrations.files import find_migrations
-from docstore.schema.migrations.journal import Journal, State
+from docstore.schema.migrations.journal import Journal
 from docstore.schema.migrations.planning import standings
 from docstore.schema.snapshot import Snapshot, last_snapshot, snapshot_of
 from docstore.schema.snapshot_diff import differences

@@ -13,7 +13,7 @@ import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 from tests.schema.migrations.conftest import Write, everything
 
-from docstore.clients.leases import LEASE_COLLECTION
+from docstore.clients.lease_rows import LEASE_COLLECTION
 from docstore.schema.migrations import Journal, MigrationRunner, Pace, State
 from docstore.schema.migrations.values import same
 from docstore.settings import Settings

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from docstore.clients.leases import LEASE_COLLECTION, MongoLease, lease_state
+from docstore.clients.lease_rows import LEASE_COLLECTION, lease_state
+from docstore.clients.leases import MongoLease
 from docstore.errors import DocstoreError, ServerUnavailable, ServiceError, UniqueViolation
 from docstore.schema.collections import Database, create_collections
 from docstore.schema.indexes.building import carry_out

@@ -7,8 +7,9 @@ names collections and fields as they are stored, and never imports a model.
 
 from docstore.schema.migrations.context import Migration
 from docstore.schema.migrations.document_steps import Unconvertible
+from docstore.schema.migrations.entries import Entry, State
 from docstore.schema.migrations.files import FILL_IN, MigrationFile, find_migrations
-from docstore.schema.migrations.journal import JOURNAL, Entry, Journal, State
+from docstore.schema.migrations.journal import JOURNAL, Journal
 from docstore.schema.migrations.kept import KEPT
 from docstore.schema.migrations.planning import Standing
 from docstore.schema.migrations.reports import MigrationProgress, Pace, PlannedMigration, PlannedStep, RanMigration

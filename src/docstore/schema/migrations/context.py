@@ -8,10 +8,11 @@ from typing import Literal
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from docstore.schema.migrations.entries import StepRecord
 from docstore.schema.migrations.field_helpers import FieldHelpers
-from docstore.schema.migrations.journal import StepRecord
 from docstore.schema.migrations.raw_access import MigrationCollection, MigrationDatabase
-from docstore.schema.migrations.steps import StepRunner, current_session
+from docstore.schema.migrations.sessions import current_session
+from docstore.schema.migrations.steps import StepRunner
 from docstore.schema.migrations.structure_helpers import StructureHelpers
 from docstore.schema.migrations.value_helpers import ValueHelpers
 
@@ -72,4 +73,4 @@ class Migration(FieldHelpers, ValueHelpers, StructureHelpers):
 
     def progress(self, done: int, total: int = 0, *, label: str = "code of its own") -> None:
         """Tell how far code of your own is."""
-        self._steps._tell(StepRecord(label, done=False, documents=done, total=total))
+        self._steps.tell(StepRecord(label, done=False, documents=done, total=total))

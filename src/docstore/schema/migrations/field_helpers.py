@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from docstore.errors import MigrationError
+from docstore.schema.migrations.conditions import filter_any, top_level
 from docstore.schema.migrations.document_helpers import DocumentHelpers
 from docstore.schema.migrations.document_steps import DocumentStep
 from docstore.schema.migrations.field_changes import dropping, filling, moving
-from docstore.schema.migrations.steps import current_session, filter_any, top_level
+from docstore.schema.migrations.sessions import current_session
 from docstore.schema.migrations.values import MISSING, Row, copied
 
 Filter = Mapping[str, Any]

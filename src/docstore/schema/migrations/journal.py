@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Final
 from uuid import uuid4
 
@@ -17,6 +15,7 @@ from pymongo.write_concern import WriteConcern
 
 from docstore.clients.leases import MongoLease
 from docstore.errors import LeaseLost
+from docstore.schema.migrations.entries import Entry, State, StepRecord, entry_of, row_of
 
 JOURNAL: Final = "MigrationJournal"
 """The collection of the journal."""
@@ -28,65 +27,6 @@ _EVENTS_KEPT: Final = 50
 _ERROR_LENGTH: Final = 2000
 
 Session = AsyncClientSession | None
-
-
-class State(StrEnum):
-    """Where a migration stands in a database."""
-
-    PENDING = "pending"
-    """It has not run."""
-    RUNNING = "running"
-    """It is running, or the process that ran it is gone."""
-    FAILED = "failed"
-    """It raised half-way, or was interrupted."""
-    APPLIED = "applied"
-    """It ran to its end."""
-    ROLLED_BACK = "rolled back"
-    """It was applied, and taken back."""
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """A step of a run: what it does, whether it is done, and where it got to."""
-
-    label: str
-    done: bool
-    documents: int = 0
-    total: int = 0
-    after: Any = None
-    notes: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A row of the journal."""
-
-    name: str
-    state: State
-    direction: str = "up"
-    checksum: str = ""
-    description: str = ""
-    batch: int = 0
-    who: str = ""
-    mode: str = ""
-    token: int = 0
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    seconds: float = 0.0
-    error: str | None = None
-    steps: tuple[StepRecord, ...] = ()
-    started_up: tuple[StepRecord, ...] | None = None
-    """The steps up() had begun, when the way was turned half-way."""
-    session: bytes = b""
-    """The driver session of the run, by which another process ends the transaction of one that was killed."""
-    history: tuple[Mapping[str, Any], ...] = ()
-    forgotten: bool = False
-    """Whether what it had kept for its way back was removed since."""
-
-    @property
-    def half_way(self) -> bool:
-        """Whether it is neither in nor out."""
-        return self.state in (State.RUNNING, State.FAILED)
 
 
 class Journal:
@@ -112,7 +52,7 @@ class Journal:
 
     async def entries(self) -> dict[str, Entry]:
         """Every row by the migration's name, in order; with its steps when it is half-way."""
-        found = [_entry(row, ()) async for row in self._rows.find().sort("_id", 1)]
+        found = [entry_of(row, ()) async for row in self._rows.find().sort("_id", 1)]
         return {each.name: await self.entry(each.name) if each.half_way else each for each in found}
 
     async def entry(self, name: str) -> Entry:
@@ -122,7 +62,7 @@ class Journal:
             return Entry(name, State.PENDING)
         self._runs[name] = row.get("run", "")
         steps = await self._steps.find({"migration": name, "run": self._runs[name]}).sort("number", 1).to_list()
-        return _entry(row, steps)
+        return entry_of(row, steps)
 
     async def begin(
         self,
@@ -170,7 +110,7 @@ class Journal:
             changes["run"] = run = uuid4().hex
             if direction == "up":
                 changes["forgotten"] = False
-            changes["startedUp"] = None if started_up is None else [_row(each) for each in started_up]
+            changes["startedUp"] = None if started_up is None else [row_of(each) for each in started_up]
         await self._write(name, changes, event=f"{direction} {event}", upsert=True)
         if not resume:
             await self._steps.delete_many({"migration": name, "run": {"$ne": run}})
@@ -192,7 +132,7 @@ class Journal:
         run = self._runs[name]
         await self._steps.update_one(
             {"_id": f"{name}/{run}/{number:05d}"},
-            {"$set": {"migration": name, "run": run, "number": number, **_row(record)}},
+            {"$set": {"migration": name, "run": run, "number": number, **row_of(record)}},
             upsert=True,
             session=session,
         )
@@ -279,49 +219,6 @@ class Journal:
 async def prepare_journal(database: AsyncDatabase[dict[str, Any]]) -> None:
     """Make the collections ahead: two transactions cannot both make one."""
     await database[STEPS].create_index([("migration", 1), ("number", 1)], name="ix_migration_number")
-
-
-def _entry(row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> Entry:
-    return Entry(
-        name=row["_id"],
-        state=State(row["state"]),
-        direction=row.get("direction", "up"),
-        checksum=row.get("checksum", ""),
-        description=row.get("description", ""),
-        batch=row.get("batch", 0),
-        who=row.get("who", ""),
-        mode=row.get("mode", ""),
-        token=row.get("token", 0),
-        started_at=row.get("startedAt"),
-        finished_at=row.get("finishedAt"),
-        seconds=row.get("seconds", 0.0),
-        error=row.get("error"),
-        steps=_records(steps),
-        started_up=_records(row["startedUp"]) if row.get("startedUp") is not None else None,
-        history=tuple(row.get("history") or ()),
-        forgotten=bool(row.get("forgotten")),
-        session=bytes(row.get("session") or b""),
-    )
-
-
-def _row(record: StepRecord) -> dict[str, Any]:
-    return {
-        "label": record.label,
-        "done": record.done,
-        "documents": record.documents,
-        "total": record.total,
-        "after": record.after,
-        "notes": dict(record.notes),
-    }
-
-
-def _records(rows: Sequence[Mapping[str, Any]] | None) -> tuple[StepRecord, ...]:
-    return tuple(
-        StepRecord(
-            each["label"], each["done"], each["documents"], each["total"], each.get("after"), each.get("notes", {})
-        )
-        for each in rows or ()
-    )
 
 
 def _taken_over(name: str) -> LeaseLost:

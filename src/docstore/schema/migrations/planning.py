@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from docstore.errors import MigrationError, MigrationHistoryError
+from docstore.schema.migrations.entries import Entry, State
 from docstore.schema.migrations.files import MigrationFile
-from docstore.schema.migrations.journal import Entry, State
 
 
 @dataclass(frozen=True)

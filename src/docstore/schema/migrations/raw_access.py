@@ -16,7 +16,8 @@ from pymongo.results import DeleteResult, InsertManyResult, InsertOneResult, Upd
 
 from docstore.errors import RefusedOperation
 from docstore.schema.migrations.reports import PlannedStep
-from docstore.schema.migrations.steps import StepRunner, current_session
+from docstore.schema.migrations.sessions import current_session
+from docstore.schema.migrations.steps import StepRunner
 
 _READS: Final = frozenset(
     {

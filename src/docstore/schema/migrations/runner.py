@@ -10,12 +10,14 @@ from typing import Any, Final, Literal
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from docstore.clients.leases import LEASE_COLLECTION, LeaseState, MongoLease, lease_state
+from docstore.clients.lease_rows import LEASE_COLLECTION, LeaseState, lease_state
+from docstore.clients.leases import MongoLease
 from docstore.documents import translated
 from docstore.errors import DocstoreError, MigrationError, MigrationFailed
 from docstore.schema.migrations.context import Migration
+from docstore.schema.migrations.entries import Entry, State
 from docstore.schema.migrations.files import LoadedMigration, find_migrations
-from docstore.schema.migrations.journal import Entry, Journal, State
+from docstore.schema.migrations.journal import Journal
 from docstore.schema.migrations.kept import KEPT, forget_kept
 from docstore.schema.migrations.moved_collections import aside_name
 from docstore.schema.migrations.planning import (

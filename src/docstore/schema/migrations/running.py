@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from docstore.clients.leases import MongoLease
 from docstore.errors import DocstoreError, IrreversibleMigration, MigrationFailed
 from docstore.schema.migrations.context import Migration
+from docstore.schema.migrations.entries import Entry, State
 from docstore.schema.migrations.files import LoadedMigration
-from docstore.schema.migrations.journal import Entry, Journal, State, prepare_journal
+from docstore.schema.migrations.journal import Journal, prepare_journal
 from docstore.schema.migrations.kept import forget_kept, prepare_kept
 from docstore.schema.migrations.reports import Direction, RanMigration
-from docstore.schema.migrations.steps import StepRunner, current_session
+from docstore.schema.migrations.sessions import current_session
+from docstore.schema.migrations.steps import StepRunner
 from docstore.schema.migrations.transacting import Transactions, end_session
 
 if TYPE_CHECKING:

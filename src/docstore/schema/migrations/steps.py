@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from docstore.documents import current_transaction
-from docstore.errors import MigrationError, MigrationFailed, MigrationHistoryError
-from docstore.schema.migrations.batches import BatchRun, refused_values
+from docstore.errors import MigrationError
+from docstore.schema.migrations.batches import BatchRun
 from docstore.schema.migrations.document_steps import DocumentStep
-from docstore.schema.migrations.journal import Journal, StepRecord
+from docstore.schema.migrations.entries import StepRecord
+from docstore.schema.migrations.flipping import Flips
+from docstore.schema.migrations.journal import Journal
 from docstore.schema.migrations.kept import KeptRows
 from docstore.schema.migrations.listing import has_live_cursors
+from docstore.schema.migrations.refusals import expect_convertible, refused_values
 from docstore.schema.migrations.reports import MigrationProgress, Pace, PlannedStep
+from docstore.schema.migrations.sessions import current_session
+from docstore.schema.migrations.step_log import StepLog
 from docstore.schema.migrations.transacting import Transactions
 from docstore.schema.migrations.values import Row
+from docstore.schema.migrations.way_there import WayThere
 
 Database = AsyncDatabase[dict[str, Any]]
 
@@ -76,7 +80,10 @@ class StepRunner:
     """In a dry run: where the documents are of collections that a step before would have renamed, by their new name."""
     structural: bool = False
     """Whether a step so far was none that a transaction can hold."""
-    _number: int = 0
+
+    def __post_init__(self) -> None:
+        self._log = StepLog(self.migration, self.journal, self.done, self.on_progress, self.check)
+        self._way_there = WayThere(self.started_up)
 
     @property
     def dry(self) -> bool:
@@ -94,26 +101,11 @@ class StepRunner:
     @property
     def begun_label(self) -> str | None:
         """The label of the step that comes next, when an attempt before has begun it."""
-        return self.done[self._number].label if self._number < len(self.done) else None
+        return self._log.begun_label
 
     def skips(self, inverse: str | None) -> bool:
         """Whether a step back has nothing to take back, because the way there never came to it."""
-        if self.started_up is None or inverse is None:
-            return False
-        begun = self._begun(inverse)
-        return begun is None or (not begun.done and begun.total > 0 and begun.after is None and begun.documents == 0)
-
-    def _begun(self, label: str | None) -> StepRecord | None:
-        """The step of this label that the way there had begun."""
-        for each in self.started_up or ():
-            if label is not None and (each.label == label or each.label.startswith(f"{label} (")):
-                return each
-        return None
-
-    def _bound(self, inverse: str | None) -> tuple[Any, ...]:
-        """How far the step that is taken back had come, when it had not come to its end."""
-        begun = self._begun(inverse)
-        return () if begun is None or begun.done else (begun.after,)
+        return self._way_there.never_came_to(inverse)
 
     async def documents(
         self, step: DocumentStep, *, key: str | None = None, way: str | None = None, inverse: str | None = None
@@ -134,38 +126,38 @@ class StepRunner:
         if self.dry:
             await self._plan_documents(step)
             return None
-        record = self._resumed(step.label)
+        record = self._log.resumed(step.label)
         if record is not None and record.done:
-            self._number += 1
+            self._log.passed()
             return record
         if record is None:
-            await self._check_values(step)
+            await expect_convertible(self.database[step.collection], step, session=current_session())
             total = self.totals.get(step.label)
             if total is None:
                 total = await self.database[step.collection].count_documents(
                     dict(step.where), session=current_session()
                 )
             record = StepRecord(step.label, done=False, total=total)
-            await self._write(record)
+            await self._log.write(record)
         bypass = await self._has_validator(step.collection)
         run = BatchRun(
             self.database,
             step,
             kept=self.kept(key, step.collection, bypass=bypass) if key is not None and step.keep else None,
             way=way or ("undo" if self.direction == "up" else "redo"),
-            claim=self._claim,
-            checkpoint=self._checkpoint,
+            claim=self._log.claim,
+            checkpoint=self._log.checkpoint,
             transact=self._transacted,
             record=record,
             batch_size=self.pace.batch_size,
             throttle=self.pace.throttle,
             bypass=bypass,
-            until=self._bound(inverse),
+            until=self._way_there.bound(inverse),
             live=await has_live_cursors(self.database),
         )
-        self._tell(record)
-        finished = await run.run(self._tell)
-        return await self._finish(finished)
+        self._log.tell(record)
+        finished = await run.run(self._log.tell)
+        return await self._log.finish(finished)
 
     async def flips(
         self,
@@ -186,17 +178,19 @@ class StepRunner:
             if count or way == "undo":
                 self.planned.append(PlannedStep(label, "documents", count, "from what was kept", collection))
             return
-        record = self._resumed(label)
+        record = self._log.resumed(label)
         if record is None:
             total = await self.kept(key, collection).count(way, current_session())
             record = StepRecord(label, done=False, total=total)
-            await self._write(record)
+            await self._log.write(record)
         if record.done:
-            self._number += 1
+            self._log.passed()
             return
         kept = self.kept(key, collection, bypass=await self._has_validator(collection))
-        record = await self._flip_all(kept, record, way=way, backward=backward, again=again)
-        await self._finish(record)
+        record = await Flips(kept, self._log, self._transacted, self.pace.throttle).run(
+            record, way, backward, again=again
+        )
+        await self._log.finish(record)
 
     async def structure(
         self,
@@ -230,9 +224,9 @@ class StepRunner:
                 f"{self.migration}: {label} cannot be part of a transaction.",
                 hint="Take `transaction = True` out of the file, or move this into a migration of its own.",
             )
-        record = self._resumed(label)
+        record = self._log.resumed(label)
         if record is not None and record.done:
-            self._number += 1
+            self._log.passed()
             return
         if record is None:
             # Told once, at the beginning: afterwards nobody knows whether it was this migration that did it.
@@ -240,11 +234,11 @@ class StepRunner:
             held = await moves.noted() if moves is not None else {}
             record, to_do = StepRecord(label, done=False, notes={"already": already, **held}), not already
             if not already:
-                await self._write(record)
+                await self._log.write(record)
         else:
             already = bool(record.notes.get("already"))
             to_do = not already and await needed()
-        self._tell(record)
+        self._log.tell(record)
         self.check()
         if to_do:
             await act()
@@ -252,7 +246,7 @@ class StepRunner:
             await moves.completed(record.notes)
         if already and self.direction == "up":
             await self.kept(_as_it_was(label), "").mark()
-        await self._finish(record)
+        await self._log.finish(record)
 
     async def _was_there(self, label: str) -> bool:
         """Whether what a step was to make was there before it, so that the way back leaves it."""
@@ -263,48 +257,19 @@ class StepRunner:
         if self.dry:
             self.planned.append(PlannedStep(label, "code", None, "code of the migration's own, not run"))
             return
-        record = self._resumed(label)
+        record = self._log.resumed(label)
         if record is not None and record.done:
-            self._number += 1
+            self._log.passed()
             return
-        self._tell(StepRecord(label, done=False))
+        self._log.tell(StepRecord(label, done=False))
 
         async def together() -> None:
             await work(current_session())
-            await self._write(StepRecord(label, done=True))
+            await self._log.write(StepRecord(label, done=True))
 
         self.check()
         await self._transacted(together)
-        self._number += 1
-
-    async def _flip_all(
-        self,
-        kept: KeptRows,
-        record: StepRecord,
-        *,
-        way: str,
-        backward: Callable[[Row], None] | None,
-        again: bool,
-    ) -> StepRecord:
-        started, first = time.monotonic(), record.documents
-        while (row := await kept.next_row(way, current_session())) is not None:
-            held = row
-
-            async def work(held: Row = held, before: StepRecord = record) -> StepRecord:
-                changed, left = await kept.flip(held, current_session(), backward=backward, again=again)
-                notes = dict(before.notes)
-                if left:
-                    notes["left"] = notes.get("left", 0) + left
-                after = replace(before, documents=before.documents + changed, notes=notes)
-                await self._write(after)
-                return after
-
-            record = await self._transacted(work)
-            self._tell(record)
-            if self.pace.throttle:
-                ahead = (record.documents - first) / self.pace.throttle - (time.monotonic() - started)
-                await asyncio.sleep(max(0.0, ahead))
-        return record
+        self._log.passed()
 
     async def _plan_documents(self, step: DocumentStep) -> None:
         there = self.stored(step.collection)
@@ -315,78 +280,18 @@ class StepRunner:
             detail = f"{problems.count} cannot be converted ({step.on_error}): {', '.join(problems.ids)}"
         self.planned.append(PlannedStep(step.label, "documents", count, detail, step.collection))
 
-    async def _check_values(self, step: DocumentStep) -> None:
-        """Find every value that cannot be converted before the first is, so that nothing is left half-way."""
-        if step.nullify is None or step.on_error != "stop":
-            return
-        problems = await refused_values(self.database[step.collection], step, session=current_session())
-        if problems.count:
-            raise MigrationFailed(
-                f"{step.label}: {problems.count} documents of {step.collection} hold a value that cannot be converted "
-                f"({problems.reason}): {', '.join(problems.ids)}{' …' if problems.count > len(problems.ids) else ''}.",
-                hint='Mend them, or say on_error="skip" or on_error="null" in the migration.',
-                collection=step.collection,
-            )
-
     async def _has_validator(self, collection: str) -> bool:
         found = await (await self.database.list_collections(filter={"name": collection})).to_list()
         return bool(found and found[0].get("options", {}).get("validator"))
 
-    def _resumed(self, label: str) -> StepRecord | None:
-        if self._number >= len(self.done):
-            return None
-        record = self.done[self._number]
-        if record.label != label:
-            raise MigrationHistoryError(
-                f"{self.migration} was changed since its last attempt: step {self._number + 1} was {record.label!r}, "
-                f"and is {label!r}.",
-                hint="Give it back the steps it has done, in their order, or roll it back: docstore migrate down.",
-            )
-        return record
-
-    async def _write(self, record: StepRecord) -> None:
-        await self._claim()
-        await self._checkpoint(record)
-
-    async def _claim(self) -> None:
-        assert self.journal is not None
-        self.check()
-        await self.journal.claim(self.migration, current_session())
-
-    async def _checkpoint(self, record: StepRecord) -> None:
-        assert self.journal is not None
-        await self.journal.step(self.migration, self._number, record, current_session())
+    def tell(self, record: StepRecord) -> None:
+        """Tell who watches where a step is."""
+        self._log.tell(record)
 
     async def _transacted(self, work: Callable[[], Awaitable[R]]) -> R:
         assert self.transactions is not None
         return await self.transactions.run(work)
 
-    async def _finish(self, record: StepRecord) -> StepRecord:
-        done = replace(record, done=True)
-        await self._write(done)
-        self._number += 1
-        self._tell(done)
-        return done
-
-    def _tell(self, record: StepRecord) -> None:
-        self.on_progress(MigrationProgress(self.migration, record.label, record.documents, record.total))
-
 
 def _as_it_was(label: str) -> str:
     return f"as it was: {label}"
-
-
-def current_session() -> Any:
-    """The session of the transaction this task is in, or None."""
-    transaction = current_transaction()
-    return transaction.session if transaction else None
-
-
-def top_level(*paths: str) -> tuple[str, ...]:
-    """The top-level fields of some paths."""
-    return tuple(dict.fromkeys(path.split(".")[0] for path in paths))
-
-
-def filter_any(*conditions: Mapping[str, Any]) -> dict[str, Any]:
-    """Documents that meet one of some conditions."""
-    return dict(conditions[0]) if len(conditions) == 1 else {"$or": [dict(each) for each in conditions]}

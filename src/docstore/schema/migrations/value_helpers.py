@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from docstore.errors import MigrationError
+from docstore.schema.migrations.conditions import filter_any, top_level
 from docstore.schema.migrations.conversions import TYPES_OF
 from docstore.schema.migrations.document_helpers import DocumentHelpers
 from docstore.schema.migrations.document_steps import DocumentStep, OnError
@@ -23,7 +24,6 @@ from docstore.schema.migrations.field_changes import (
     text_splitter,
     tolerant,
 )
-from docstore.schema.migrations.steps import filter_any, top_level
 from docstore.schema.migrations.values import Row
 
 _SET = {"$exists": True}  # and not `$ne: None`, which leaves out lists that hold a null

@@ -1,10 +1,4 @@
-"""The seams between services and servers: what a mechanism may ask of Kafka, Redis or a search engine.
-
-Services receive these Protocols and never an adapter's class, so a test passes a double and a deployment
-passes another product. Every method translates its driver's errors into `docstore.errors`:
-`ServerUnavailable` when nothing answers, `OperationTimeout` when an outcome is unknown, `ServiceError` when
-the server answered and refused.
-"""
+"""What may be asked of a search engine: records, queries, and how its indexes are set up."""
 
 from __future__ import annotations
 
@@ -13,23 +7,6 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from pydantic import JsonValue
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """One answer of a server.
-
-    Attributes:
-        server: which server answered: ``mongodb``, ``redis``, ``kafka`` or ``algolia``.
-        address: where it was asked, with passwords masked.
-        latency_ms: milliseconds between asking and the answer.
-        detail: what the server says of itself, such as its version; may be empty.
-    """
-
-    server: str
-    address: str
-    latency_ms: float
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,146 +26,6 @@ class SearchPage:
     page: int
     pages: int
     facets: dict[str, dict[str, int]] = field(default_factory=dict)
-
-
-@runtime_checkable
-class Probe(Protocol):
-    """A server whose health can be asked for."""
-
-    @property
-    def name(self) -> str:
-        """The server's short name, such as ``redis``."""
-        ...
-
-    async def ping(self) -> Ping:
-        """Ask once, without retries.
-
-        Raises:
-            ServerUnavailable: nothing answers.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingMessage:
-    """A message to be sent: its topic, key, value and headers."""
-
-    topic: str
-    key: bytes | None
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...] = ()
-
-
-@runtime_checkable
-class Publisher(Protocol):
-    """Sends messages to topics and returns when the brokers hold them."""
-
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes,
-        headers: Sequence[tuple[str, bytes]] = (),
-    ) -> None:
-        """Send and wait for the acknowledgement. Messages of one key keep their order.
-
-        Raises:
-            OperationTimeout: no acknowledgement in time; the message may still arrive.
-            ServerUnavailable: no broker answers; the message was not handed over.
-            ServiceError: the brokers refuse the message.
-        """
-        ...
-
-    async def publish_many(self, messages: Sequence[OutgoingMessage]) -> list[Exception | None]:
-        """Send messages together and wait for all; for each None, or the error that `publish` would have raised.
-
-        No two of them may have the same topic and key: when one fails, the others may have been sent.
-        """
-        ...
-
-
-@runtime_checkable
-class KeyValue(Protocol):
-    """Bytes under string keys, with expiry. Times are in seconds."""
-
-    async def get(self, key: str) -> bytes | None:
-        """The value, or None when the key is absent or expired."""
-        ...
-
-    async def set(self, key: str, value: bytes, *, ttl: float | None = None, only_if_absent: bool = False) -> bool:
-        """Store a value and say whether it was stored.
-
-        Args:
-            key: the whole key.
-            value: the bytes to store.
-            ttl: seconds until it expires, to the millisecond; None keeps it for good.
-            only_if_absent: leave an existing value alone and return False.
-        """
-        ...
-
-    async def delete(self, *keys: str) -> int:
-        """Remove the keys; how many existed. No keys: 0."""
-        ...
-
-    async def get_many(self, *keys: str) -> list[bytes | None]:
-        """The values in the order of the keys, as of one moment; None where `get` says so. No keys: an empty list."""
-        ...
-
-    async def set_many(self, values: Mapping[str, bytes], *, ttl: float, only_if_present: bool = False) -> None:
-        """Store several values in one round trip, each for `ttl` seconds.
-
-        Args:
-            values: by their whole keys.
-            ttl: seconds until they expire.
-            only_if_present: leave absent keys absent.
-        """
-        ...
-
-    async def set_if_unchanged(self, key: str, value: bytes, *, ttl: float, seen: Mapping[str, bytes | None]) -> bool:
-        """Store a value only while other keys still hold what was seen there, atomically; whether it was stored.
-
-        Args:
-            key: the whole key.
-            value: the bytes to store.
-            ttl: seconds until it expires.
-            seen: the value of each other key, None for an absent one.
-        """
-        ...
-
-    async def exists(self, key: str) -> bool:
-        """Whether the key holds a value now."""
-        ...
-
-    async def increment(self, key: str, by: int = 1, *, ttl: float | None = None) -> int:
-        """Add to a counter atomically (an absent one counts as 0); the new value.
-
-        Args:
-            key: the whole key.
-            by: how much; negative to subtract.
-            ttl: seconds until the counter expires, counted from its first increment; None keeps it for good.
-        """
-        ...
-
-    async def expire(self, key: str, ttl: float) -> bool:
-        """Let the key expire in `ttl` seconds; False when it is absent."""
-        ...
-
-    async def ttl(self, key: str) -> float | None:
-        """Seconds until the key expires; None when it is absent or never expires."""
-        ...
-
-    def scan(self, prefix: str) -> AsyncIterator[str]:
-        """Every key that starts with `prefix`, at least once, in no order: for operations, not requests."""
-        ...
-
-    async def delete_if_equal(self, key: str, value: bytes) -> bool:
-        """Remove the key only while it holds exactly `value`, atomically: how a lock is released."""
-        ...
-
-    async def expire_if_equal(self, key: str, value: bytes, ttl: float) -> bool:
-        """Let the key expire in `ttl` seconds if it holds exactly `value`, atomically: how a lock is renewed."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
