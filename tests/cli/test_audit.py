@@ -28,7 +28,12 @@ def test_a_sealed_log_is_whole_until_somebody_alters_it(run: Run, deployment: Se
     found = run("audit", "verify", "--json")
     assert found.exit_code == 1
     assert json.loads(found.stdout)["problems"][0]["kind"] == "altered"
-    assert run("audit", "verify", "--collection", "Nothing").exit_code == 0
+    assert run("audit", "verify", "--collection", "Author").exit_code == 0
+    misspelled = run("audit", "verify", "--collection", "Authors", "--json")
+    assert misspelled.exit_code == 1
+    told = json.loads(misspelled.stdout)["error"]
+    assert (told["code"], told["message"]) == ("not_found", "there is no audited collection 'Authors'.")
+    assert " Author, " in told["hint"]
     assert run("audit", "verify", "--anchor", f"9:{'0' * 64}").exit_code == 1
     for cut_off in ("9:x", sealed["anchor"][:-1], "zz"):
         refused = run("audit", "verify", "--anchor", cut_off)

@@ -15,7 +15,7 @@ def test_jobs_are_told_cancelled_and_tried_again(run: Run, deployment: Settings)
     assert run("seed", "--only", "CrawlerJob").exit_code == 0
     with MongoClient(deployment.mongo_uri.get_secret_value()) as client:
         jobs = client[deployment.database_name]["CrawlerJob"]
-        jobs.update_many({}, {"$set": {"status": "PENDING", "scheduledAt": None}})
+        jobs.update_many({}, {"$set": {"status": "PENDING", "scheduledAt": None, "attempts": 0}})
         job = str(jobs.find_one({})["_id"])
     told = run("jobs", "status")
     assert told.exit_code == 0

@@ -14,11 +14,13 @@ from tests.databases import drop_database
 from docstore.documents import references_of
 from docstore.documents.filters import In, trusted
 from docstore.errors import SettingsError, UniqueViolation
+from docstore.jobs import JobQueue
 from docstore.models import (
     ALL,
     Account,
     Author,
     Comment,
+    CrawlerJob,
     Member,
     Post,
     PostStatus,
@@ -54,6 +56,15 @@ async def test_every_collection_has_the_reported_documents_and_they_fit_together
     await expect_every_reference_to_lead_somewhere()
     await expect_derived_numbers_to_agree()
     await expect_posts_in_every_state_and_the_administrator()
+
+
+async def test_no_seeded_job_is_worked_on(store: Store) -> None:
+    await seed(store, only=("CrawlerJob",))
+    queue = JobQueue(CrawlerJob)
+    status = await queue.status()
+    assert (status.due, status.abandoned, set(status.counts)) == (0, 0, {"COMPLETED", "FAILED"})
+    assert await queue.recover() == 0
+    assert await queue.claim("crawler") is None
 
 
 async def test_a_second_time_changes_nothing(store: Store) -> None:

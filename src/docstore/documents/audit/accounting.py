@@ -106,12 +106,18 @@ async def compare_documents(collection: str | None = None, document_id: Any = No
     """
     registry: GuardRegistry = AuditEntry.get_pymongo_collection().database.registry
     result = Comparison()
-    for name in (collection,) if collection is not None else tuple(registry):
-        auditor = next((each for each in registry.policy(name).hooks if isinstance(each, Auditor)), None)
-        if auditor is not None:
+    for name, auditor in audited_collections().items():
+        if collection in (None, name):
             one = {} if document_id is None else {"documentId": document_id}
             await _Books(registry, name, auditor, result).compare(one)
     return result
+
+
+def audited_collections() -> dict[str, Auditor]:
+    """The bound collections whose changes are logged, each with what logs them."""
+    registry: GuardRegistry = AuditEntry.get_pymongo_collection().database.registry
+    hooks = ((name, each) for name in registry for each in registry.policy(name).hooks)
+    return {name: each for name, each in hooks if isinstance(each, Auditor)}
 
 
 class _Books:

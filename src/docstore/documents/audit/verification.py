@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from docstore.documents.audit.accounting import ORDER, Comparison, compare_documents
+from docstore.documents.audit.accounting import ORDER, Comparison, audited_collections, compare_documents
 from docstore.documents.audit.chain import commitment, entry_hash, entry_id, seal_hash
 from docstore.documents.audit.diff import same
 from docstore.documents.audit.entries import AuditEntry, AuditSeal
 from docstore.documents.audit.report import AuditProblem, AuditReport
 from docstore.documents.audit.sealing import digest_of
 from docstore.documents.changes import ChangeKind
+from docstore.errors import NotFound
 
 _LISTED: Final = 1_000
 
@@ -59,7 +60,12 @@ async def verify_chain(
         anchors: `AuditSeal.anchor` of seals, kept elsewhere: each must still be there.
         documents: hold the documents of audited collections against their entries too. Finds a last entry that was
             removed before a seal counted it, and writes that went around the log; reads every document.
+
+    Raises:
+        NotFound: the collection is not audited, and the log has no entry of it; names those that are.
     """
+    if collection is not None:
+        await _expect_known(collection)
     reading = _Reading()
     asked = (("collection", collection), ("documentId", document_id))
     wanted = {name: value for name, value in asked if value is not None}
@@ -74,6 +80,17 @@ async def verify_chain(
     _check_anchors(seals, anchors, reading)
     last = f"{seals[-1]['_id']}:{seals[-1].get('hash')}" if seals else None
     return reading.report(len(seals), last)
+
+
+async def _expect_known(collection: str) -> None:
+    # A misspelled name has no entries, and nothing would be wrong with them.
+    audited = audited_collections()
+    entries = AuditEntry.get_pymongo_collection().raw
+    if collection not in audited and await entries.find_one({"collection": collection}, {"_id": 1}) is None:
+        known = sorted({*audited, *await entries.distinct("collection")})
+        raise NotFound(
+            f"there is no audited collection {collection!r}.", hint=f"There are: {', '.join(known) or 'none'}."
+        )
 
 
 async def _compare(collection: str | None, document_id: Any, reading: "_Reading") -> None:
