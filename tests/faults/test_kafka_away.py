@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from types import NoneType
 from uuid import uuid4
 
@@ -21,8 +22,10 @@ from tests.faults.conftest import received
 from tests.faults.killed import MODELS, Bookkeeper, Ledger, Numbered
 from tests.kafkas import running_or_skipped
 
+from docstore.clients import ensure_topic, get_kafka_producer
+from docstore.clients._kafka_leaders import place_of, places_of
 from docstore.clients.metrics import Metrics, PrometheusMetrics
-from docstore.documents import declared_indexes, emit, utc_now
+from docstore.documents import declared_indexes, emit, trusted, utc_now
 from docstore.models import Author, EmailRecipient, Member, Post, PostStatus
 from docstore.outbox import OutboxEntry, outbox_metrics, outbox_status
 from docstore.settings import Settings
@@ -39,9 +42,10 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240 + OUTAGE_S)]
 
 
 @asynccontextmanager
-async def kafka_of(brokers: int) -> AsyncIterator[LocalKafka]:
+async def kafka_of(brokers: int, **properties: str) -> AsyncIterator[LocalKafka]:
     """A Kafka that nobody else uses, to be stopped and killed."""
-    kafka = running_or_skipped(LocalKafka(brokers))
+    lines = {name.replace("_", "."): value for name, value in properties.items()}
+    kafka = running_or_skipped(LocalKafka(brokers, properties=lines))
     started = await asyncio.to_thread(kafka.__enter__)
     try:
         yield started
@@ -210,6 +214,57 @@ async def test_workers_end_while_kafka_is_away(
         async with asyncio.timeout(30):
             outcomes = await asyncio.gather(*working, return_exceptions=True)
         assert [type(each) for each in outcomes] == [NoneType if ending == "stopped" else asyncio.CancelledError] * 2
+
+
+async def leaders(settings: Settings, topic: str) -> dict[str, int]:
+    """Which broker leads the partition of each key."""
+    producer = await get_kafka_producer(settings)
+    name = settings.topic_prefix + topic
+    await producer.partitions_for(name)
+    places = {key: place_of(places_of(producer, name), key.encode()) for key in KEYS}
+    return {key: producer.client.cluster.leader_for_partition(place) for key, place in places.items()}
+
+
+async def test_partitions_without_a_leader_hold_up_their_own_keys_alone(
+    settings: Settings, writing: Callable[[], Writer]
+) -> None:
+    stop = asyncio.Event()
+    # Longer than this test may take: who waits for an answer to each message has lost.
+    patient = settings.with_urls(kafka_request_timeout_s=1000)
+    async with (
+        kafka_of(3, broker_session_timeout_ms="3000", broker_heartbeat_interval_ms="500") as kafka,
+        store_on(patient, kafka) as store,
+    ):
+        await ensure_topic(Numbered.name, partitions=6, replication=1, settings=store.settings)
+        led_by = await leaders(store.settings, Numbered.name)
+        assert len(set(led_by.values())) > 1
+        broker = kafka.brokers[led_by[KEYS[0]]]
+        lost = [key for key in KEYS if led_by[key] == broker.number]
+
+        async def published(keys: list[str], more_than: int) -> bool:
+            found = [await OutboxEntry.find({"status": "PUBLISHED", "key": key}).count() for key in keys]
+            return min(found) > more_than
+
+        async with at_work(running(store, stop, "relay")) as [working]:
+            writer = writing()
+            await eventually(lambda: published(KEYS, 0))
+            await asyncio.to_thread(kafka.stop, broker, kill=True)
+            left = [key for key in KEYS if key not in lost]
+            for _ in range(2):  # also what comes after the loss is known
+                await eventually(partial(published, left, writer.number + 10))
+            waiting = await OutboxEntry.find({"status": "PENDING"}, trusted({"key": {"$in": lost}})).to_list()
+            assert {row.key for row in waiting} == set(lost)
+            assert any("No broker leads partition" in (row.last_error or "") for row in waiting)
+
+            await asyncio.to_thread(kafka.start, broker)
+            each = await writer.end()
+            await eventually(nothing_pending)
+            stop.set()
+            await working
+            found = await received(store.settings, Numbered.name, each * len(KEYS))
+    assert set(found) == set(KEYS)
+    for numbers in found.values():
+        assert list(dict.fromkeys(numbers)) == list(range(each))
 
 
 async def test_one_broker_of_three_is_lost(settings: Settings, writing: Callable[[], Writer]) -> None:
