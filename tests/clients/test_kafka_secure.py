@@ -140,7 +140,7 @@ async def test_a_message_goes_there_and_back(reach: Reach, listener: str, mechan
     await KafkaPublisher(settings).publish(topic, key=b"k", value=b"v", headers=[("ce_id", b"1")])
     assert await messages_behind(f"g-{topic}", [topic], settings) == 1
     async with make_kafka_consumer(f"g-{topic}", [topic], settings) as consumer:
-        message = await asyncio.wait_for(consumer.getone(), 10)
+        message = await asyncio.wait_for(consumer.getone(), 60)
         await consumer.commit()
         assert len(consumer.partitions_for_topic(topic)) == 2
     assert (message.key, message.value, message.headers) == (b"k", b"v", (("ce_id", b"1"),))
@@ -157,7 +157,7 @@ async def test_a_client_with_a_certificate_sends_and_reads(reach: Reach, client:
     await KafkaPublisher(settings).publish(topic, key=b"k", value=b"v")
     assert await messages_behind(f"g-{topic}", [topic], settings) == 1
     async with make_kafka_consumer(f"g-{topic}", [topic], settings) as consumer:
-        message = await asyncio.wait_for(consumer.getone(), 30)
+        message = await asyncio.wait_for(consumer.getone(), 60)
     assert (message.key, message.value) == (b"k", b"v")
     as_text = {name: Path(path).read_text() for name, path in client.items()}
     assert (await ping_kafka(reach("SSL", **as_text))).detail == "1 broker(s)"

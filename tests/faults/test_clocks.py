@@ -11,7 +11,7 @@ import pytest
 from tests.faults.conftest import Waiting, WrongClock
 
 from docstore.clients.protocols import OutgoingMessage
-from docstore.documents import Event, emit, utc_now
+from docstore.documents import Event, emit, server_now, utc_now
 from docstore.errors import ServiceError
 from docstore.jobs import JobContext, JobQueue, JobRunner
 from docstore.models import Author, CrawlerJob, EmailRecipient, Member, Post, Tag
@@ -74,15 +74,23 @@ async def test_events_are_sent_as_they_were_committed_whoevers_clock_wrote_them(
 
 @BOTH
 async def test_a_row_that_failed_at_a_wrong_clock_waits_no_longer_for_it(
-    store: Store, wrong_clock: WrongClock, wrong: timedelta
+    store: Store, wrong_clock: WrongClock, wrong: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kafka = Kafka(1)
+    monkeypatch.setattr("docstore.outbox.run.backoff_s", lambda attempts: 60.0)
     await emit(Told(aggregate_id="a", number=1), Told(aggregate_id="a", number=2))
+    before = await server_now(OutboxEntry)
     with wrong_clock(wrong):
         assert (await Relay(kafka).run_once()).failed == 1
+    after = await server_now(OutboxEntry)
+    (row,) = await OutboxEntry.find(OutboxEntry.attempts == 1).to_list()
+    # Looked at from beside: the relay's clock goes on from what the server told it, to the millisecond.
+    pause, beside = timedelta(seconds=60), timedelta(seconds=5)
+    assert before + pause - beside < row.next_attempt_at < after + pause + beside
     with wrong_clock(-wrong):
         assert (await Relay(kafka).run_once()).published == 0, "its pause is the same for everybody"
-        await asyncio.sleep(1.1)
+        rows = OutboxEntry.get_pymongo_collection()
+        await rows.update_many({}, {"$set": {"nextAttemptAt": before}})  # the pause is over
         assert (await Relay(kafka).run_once()).published == 2
     with wrong_clock(wrong):
         assert (await outbox_status()).oldest_pending_s < 60
@@ -100,7 +108,7 @@ async def test_two_relays_whose_clocks_differ_send_everything_once(
     for number in range(30):
         with wrong_clock(wrong if number % 2 else -wrong):
             await emit(Told(aggregate_id=f"k{number % 5}", number=number))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await OutboxEntry.find({"status": "PENDING"}).count():
             await asyncio.sleep(0.05)
     stop.set()
@@ -205,7 +213,7 @@ async def test_each_job_is_done_once_by_runners_whose_clocks_differ(
     for each in (wrong, -wrong):
         with wrong_clock(each):
             runners.append(asyncio.create_task(JobRunner(queue, work, poll_s=0.05).run(stop)))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await CrawlerJob.find(CrawlerJob.status != JobStatus.COMPLETED).count():
             await asyncio.sleep(0.05)
     stop.set()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from docstore.clients.protocols import OutgoingMessage
+from docstore.outbox import OutboxLease
 
 
 @dataclass
@@ -46,3 +48,11 @@ class RecordingPublisher:
 @pytest.fixture
 def publisher() -> RecordingPublisher:
     return RecordingPublisher()
+
+
+async def run_out(owner: str) -> None:
+    """Let the leases of a relay run out, as they do when it gives no sign of life for as long as they last."""
+    wanted = {"$or": [{"owner": owner}, {"_id": f"relay:{owner}"}]}
+    await OutboxLease.get_pymongo_collection().update_many(
+        wanted, {"$set": {"until": datetime(2000, 1, 1, tzinfo=UTC)}}
+    )

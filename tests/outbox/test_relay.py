@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
+from tests.outbox.conftest import run_out
 
 from docstore.documents import Event, emit, utc_now
 from docstore.errors import OperationTimeout, ServerUnavailable, ServiceError
@@ -207,10 +208,9 @@ async def test_a_broker_that_is_away_is_not_asked_for_every_key(store: Store, pu
 
 async def test_a_relay_that_died_before_marking_is_made_good(store: Store, publisher: RecordingPublisher) -> None:
     await steps("a", 0, 1)
-    dead = BucketLeases("dead-relay", seconds=0.5)
-    await dead.settle()  # and then it is gone without a trace
+    await BucketLeases("dead-relay", seconds=600).settle()  # and then it is gone without a trace
     assert (await Relay(publisher).run_once()).published == 0
-    await asyncio.sleep(0.6)
+    await run_out("dead-relay")
     relay = Relay(publisher)
     assert (await relay.run_once()).published == 2
     assert numbers(publisher, "a") == [0, 1]
@@ -220,11 +220,11 @@ async def test_the_word_of_a_relay_that_lost_its_bucket_does_not_count(
     store: Store, publisher: RecordingPublisher
 ) -> None:
     await steps("a", 0, 1)
-    slow = BucketLeases("slow-relay", seconds=0.2)
+    slow = BucketLeases("slow-relay", seconds=600)
     await slow.settle()
     stale = BucketQueue(dict(slow.held))
     (taken,) = await stale.due(10)
-    await asyncio.sleep(0.3)
+    await run_out("slow-relay")
     publisher.fault = lambda topic, key, body: ServiceError("refused") if body["number"] == 0 else None
     assert (await Relay(publisher).run_once()).failed == 1
     await stale.mark_published(taken)
@@ -240,11 +240,11 @@ async def test_a_cancelled_run_marks_what_it_sent(store: Store, publisher: Recor
     async def hang_on_the_second(topic: str, **message: Any) -> None:
         if publisher.sent:
             reached.set()
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         await publish(topic, **message)
 
     publisher.publish = hang_on_the_second
-    run = asyncio.create_task(Relay(publisher, lease_seconds=1).run_once())
+    run = asyncio.create_task(Relay(publisher).run_once())
     await reached.wait()
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -261,7 +261,7 @@ async def test_relays_side_by_side_send_each_row_once_and_keep_order(
             await steps(key, number)
     stop = asyncio.Event()
     relays = [asyncio.create_task(Relay(publisher).run(stop, poll_s=0.02)) for _ in range(3)]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await OutboxEntry.find({"status": "PENDING"}).count():
             await asyncio.sleep(0.05)
     stop.set()
@@ -305,7 +305,7 @@ async def test_run_goes_on_after_an_error(
     await steps("a", 0)
     stop = asyncio.Event()
     running = asyncio.create_task(relay.run(stop, poll_s=0.02))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not publisher.sent:
             await asyncio.sleep(0.05)
     stop.set()
@@ -358,11 +358,11 @@ async def test_new_rows_wake_a_relay(store: Store, publisher: RecordingPublisher
     running = asyncio.create_task(Relay(publisher).run(stop, poll_s=3600))
     await asyncio.sleep(1)  # by now it has looked, and waits
     await steps("a", 0)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not publisher.sent:
             await asyncio.sleep(0.02)
     stop.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await running
 
 
