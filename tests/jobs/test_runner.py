@@ -6,12 +6,13 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from docstore.errors import ServerUnavailable, ValidationFailed
-from docstore.jobs import JobContext, JobQueue, JobRunner, claiming
+from docstore.jobs import JobContext, JobQueue, JobRunner, JobTicket, claiming
 from docstore.models import CrawlerJob
 from docstore.models.operations import JobStatus
 from docstore.store import Store
@@ -21,7 +22,13 @@ Queue = JobQueue[CrawlerJob]
 
 @pytest.fixture
 def queue(store: Store) -> Queue:
-    return JobQueue(CrawlerJob, lease_seconds=3.0)
+    return JobQueue(CrawlerJob)
+
+
+@pytest.fixture
+def brief(store: Store) -> Queue:
+    """With heartbeats each two seconds."""
+    return JobQueue(CrawlerJob, lease_seconds=6.0)
 
 
 @asynccontextmanager
@@ -83,9 +90,16 @@ async def test_failures_are_tried_again_and_in_the_end_given_up(queue: Queue, mo
     assert errors == {"https://broken": "RuntimeError", "https://never": "no such thing"}
 
 
-async def test_a_long_job_keeps_its_lease_and_no_more_run_than_allowed(queue: Queue) -> None:
+async def lease_of(job: CrawlerJob) -> datetime:
+    ticket = await JobTicket.get(f"CrawlerJob/{job.id}")
+    assert ticket is not None
+    assert ticket.until is not None
+    return ticket.until
+
+
+async def test_a_long_job_keeps_its_lease_and_no_more_run_than_allowed(brief: Queue) -> None:
     for number in range(4):
-        await queue.enqueue(CrawlerJob(url=f"https://{number}"))
+        await brief.enqueue(CrawlerJob(url=f"https://{number}"))
     at_work, most, attempts = 0, 0, list[int]()
 
     async def handle(context: JobContext[CrawlerJob]) -> None:
@@ -93,31 +107,34 @@ async def test_a_long_job_keeps_its_lease_and_no_more_run_than_allowed(queue: Qu
         at_work += 1
         most = max(most, at_work)
         attempts.append(context.attempt)
-        await asyncio.sleep(4.0)  # longer than a lease
+        begun = await lease_of(context.job)
+        async with asyncio.timeout(60):
+            while await lease_of(context.job) < begun + timedelta(seconds=3):  # two heartbeats
+                await asyncio.sleep(0.1)
         at_work -= 1
 
-    async with running(*(JobRunner(queue, handle, poll_s=0.02, concurrency=2) for _ in range(2))):
+    async with running(*(JobRunner(brief, handle, poll_s=0.02, concurrency=2) for _ in range(2))):
         await until("COMPLETED", 4)
     assert most <= 4
     assert attempts == [1] * 4
 
 
-async def test_the_handler_of_a_cancelled_job_is_cancelled(queue: Queue) -> None:
-    job = await queue.enqueue(CrawlerJob(url="https://a"))
+async def test_the_handler_of_a_cancelled_job_is_cancelled(brief: Queue) -> None:
+    job = await brief.enqueue(CrawlerJob(url="https://a"))
     entered, cancelled = asyncio.Event(), asyncio.Event()
 
     async def handle(context: JobContext[CrawlerJob]) -> None:
         entered.set()
         try:
-            await asyncio.sleep(60)
+            await asyncio.sleep(600)
         except asyncio.CancelledError:
             cancelled.set()
             raise
 
-    async with running(JobRunner(queue, handle, poll_s=0.02)):
-        async with asyncio.timeout(10):
+    async with running(JobRunner(brief, handle, poll_s=0.02)):
+        async with asyncio.timeout(60):
             await entered.wait()
-            await queue.cancel([job.id])
+            await brief.cancel([job.id])
             await cancelled.wait()
     ended = await CrawlerJob.get(job.id)
     assert ended is not None
@@ -131,10 +148,10 @@ async def test_at_the_end_jobs_are_finished_or_given_back(queue: Queue) -> None:
 
     async def handle(context: JobContext[CrawlerJob]) -> None:
         begun.append(context.job.url)
-        await asyncio.sleep(0.2 if "quick" in context.job.url else 60)
+        await asyncio.sleep(0.2 if "quick" in context.job.url else 600)
 
     async with running(JobRunner(queue, handle, poll_s=0.02, drain_s=5)):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(begun) < 2:
                 await asyncio.sleep(0.01)
     assert {job.url: job.status async for job in CrawlerJob.find()} == {
@@ -213,15 +230,15 @@ async def test_a_runner_that_is_cancelled_gives_its_jobs_back(queue: Queue) -> N
     async def handle(context: JobContext[CrawlerJob]) -> None:
         entered.set()
         try:
-            await asyncio.sleep(60)
+            await asyncio.sleep(600)
         finally:
             order.append((await only()).status.value)
 
     runner = asyncio.create_task(JobRunner(queue, handle, poll_s=0.02).run(asyncio.Event()))
-    await asyncio.wait_for(entered.wait(), 10)
+    await asyncio.wait_for(entered.wait(), 60)
     runner.cancel()
     await asyncio.sleep(0.2)
     runner.cancel()  # while it waits for its jobs
-    await asyncio.wait({runner}, timeout=10)
+    await asyncio.wait({runner}, timeout=60)
     assert order == ["RUNNING"]
     assert (await queue.status()).counts == {"PENDING": 1}

@@ -100,6 +100,7 @@ async def test_a_server_that_is_slow_or_away(site: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(crawler_module, "PAGE_SECONDS", 0.2)
     with pytest.raises(OperationTimeout):
         await crawl(f"{site}/slow")
+    monkeypatch.undo()
     with pytest.raises(ServerUnavailable):
         await crawl("http://127.0.0.1:1/")
 

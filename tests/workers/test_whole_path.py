@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,10 +13,11 @@ from aiokafka import AIOKafkaProducer
 
 from docstore.clients import SearchIndex
 from docstore.clients.kafka import connection_options
+from docstore.documents import utc_now
 from docstore.errors import ValidationFailed
 from docstore.models import Account, EmailRecipient, EmailSend, Member, Platform, Post, Review, User
 from docstore.outbox import OutboxEntry, Relay
-from docstore.outbox.buckets import BucketLeases
+from docstore.outbox.buckets import BucketLeases, OutboxLease
 from docstore.outbox.envelopes import envelope
 from docstore.outbox.queue import BucketQueue
 from docstore.store import Store
@@ -75,14 +77,16 @@ async def test_a_relay_killed_between_sending_and_marking(
 ) -> None:
     publisher = await store.publisher()
     # What a relay does that is killed after the broker's answer: claim, send, and nothing more.
-    killed = BucketLeases("killed", seconds=0.2)
+    killed = BucketLeases("killed")
     await killed.settle()
     groups = await BucketQueue(killed.held).due(100)
     for group in groups:
         for row in group:
             message = envelope(row)
             await publisher.publish(message.topic, key=message.key, value=message.value, headers=message.headers)
-    await asyncio.sleep(0.3)
+    # Later: nobody renews what it held.
+    ago = utc_now() - timedelta(hours=1)
+    await OutboxLease.get_pymongo_collection().update_many({}, {"$set": {"until": ago}})
     assert (await Relay(publisher).run_once()).published == sum(map(len, groups))
 
     sends = 0

@@ -47,24 +47,26 @@ def test_every_item_is_done_once_and_each_lane_in_order(items: list[tuple[int, i
 
 async def test_the_end_waits_for_what_has_begun_and_cancels_what_takes_too_long() -> None:
     ended: list[str] = []
+    never, gate = asyncio.Event(), asyncio.Event()
 
-    async def work(items: list[float]) -> int:
+    async def work(items: list[asyncio.Event]) -> int:
         try:
-            await asyncio.sleep(items[0])
+            await items[0].wait()
             ended.append("done")
         except asyncio.CancelledError:
             ended.append("cancelled")
             raise
         return 1
 
-    lanes: Lanes[float] = Lanes(work, batch=1)
-    for lane, seconds in enumerate([0.05, 60.0, 0.05]):
-        lanes.put(lane, seconds)
-        lanes.put(lane, 60.0)  # does not begin any more
+    lanes: Lanes[asyncio.Event] = Lanes(work, batch=1)
+    for lane, until in enumerate([gate, never, gate]):
+        lanes.put(lane, until)
+        lanes.put(lane, never)  # does not begin any more
     await asyncio.sleep(0.01)
+    gate.set()  # they are done as soon as the loop turns, however slow the machine: before any time is up
     await lanes.end(0.3)
     assert sorted(ended) == ["cancelled", "done", "done"]
-    lanes.put("late", 0.0)
+    lanes.put("late", gate)
     assert len(lanes) == 0
 
 
