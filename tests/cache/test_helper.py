@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from typing import Any
@@ -14,6 +13,7 @@ import pytest_asyncio
 from pydantic import BaseModel, model_validator
 
 from docstore.cache import LONG, MEDIUM, SHORT, VERY_LONG, Cache, CacheHelper
+from docstore.cache.breaker import Breaker
 from docstore.clients import KeyValue, RedisKeyValue, close_redis
 from docstore.clients.redis import get_redis
 from docstore.errors import ServerUnavailable
@@ -33,7 +33,12 @@ async def key_value(settings: Settings) -> AsyncIterator[KeyValue]:
 
 @pytest.fixture
 def cache(key_value: KeyValue) -> CacheHelper:
-    return CacheHelper(key_value, f"n{uuid4().hex}")
+    return patient(key_value)
+
+
+def patient(key_value: KeyValue) -> CacheHelper:
+    """A cache that a busy machine does not make an outage of."""
+    return CacheHelper(Cache(key_value, command_seconds=60), f"n{uuid4().hex}")
 
 
 async def test_values_come_back_with_their_type(cache: CacheHelper) -> None:
@@ -137,16 +142,14 @@ async def test_a_cache_that_is_away_does_not_cost_the_answer() -> None:
         connect_attempts=1,
         redis_timeout_s=1,
     )
-    cache = CacheHelper(RedisKeyValue(settings))
+    cache = CacheHelper(Cache(RedisKeyValue(settings), breaker=Breaker(open_seconds=3600)))
 
     async def make() -> int:
         return 7
 
-    started = time.monotonic()
     for _ in range(50):
         assert await cache.get_or_set("k", make, kind=int) == 7
         assert await cache.get("k") is None
-    assert time.monotonic() - started < 20, "each call waited for a server that is known to be away"
     assert not await cache.set("k", 1)
     assert await cache.delete("k") == 0
     assert await cache.increment("n") is None
@@ -154,7 +157,7 @@ async def test_a_cache_that_is_away_does_not_cost_the_answer() -> None:
     assert not await cache.exists("k")
     assert not await cache.invalidate("tag")
     assert await cache.clear() == 0
-    assert cache.stats.errors == 3
+    assert cache.stats.errors == 3, "calls were made to a server that is known to be away"
     assert cache.stats.skipped > 100
     await close_redis(settings)
 
@@ -201,7 +204,7 @@ async def test_values_are_dropped_by_pattern(cache: CacheHelper, pattern: str, l
 
 
 async def test_a_namespace_is_cleared_alone(key_value: KeyValue) -> None:
-    mine, other = (CacheHelper(key_value, f"n{uuid4().hex}") for _ in range(2))
+    mine, other = (patient(key_value) for _ in range(2))
     await mine.set_many({f"k{number}": "x" for number in range(1200)})
     await other.set("k1", "y")
     assert await mine.clear() == 1200
@@ -279,7 +282,7 @@ async def test_a_stale_value_is_served_while_one_fresh_is_made(cache: CacheHelpe
     assert set(answers) == {1}
     assert cache.stats.stale == 50
     release.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while await cache.get("k") == 1:
             await asyncio.sleep(0.01)
     assert made == 2
@@ -437,14 +440,14 @@ async def test_clearing_takes_its_time_with_what_a_server_holds_for_others(
             return getattr(key_value, name)
 
         async def scan(self, prefix: str) -> AsyncIterator[str]:
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(2.2)
             async for key in key_value.scan(prefix):
                 yield key
             if self.gone:
                 raise ServerUnavailable("gone half-way")
 
     server: Any = Vast()
-    cache = CacheHelper(Cache(server, command_seconds=0.1), f"n{uuid4().hex}")
+    cache = CacheHelper(Cache(server, command_seconds=2), f"n{uuid4().hex}")
     await cache.set_many({"a": "1", "b": "2"})
     assert await cache.clear() == 2
     assert not caplog.records

@@ -156,15 +156,17 @@ async def test_a_nested_block_that_failed_before_it_wrote_leaves_the_outer_one_a
 
 
 async def test_a_part_that_was_cancelled_half_way_does_not_look_like_a_cancelled_whole(raw: Any) -> None:
-    async def hang() -> None:
+    async def hang(limit: asyncio.Timeout) -> None:
         async with transaction():
             await Ledger(slug="half").insert()
+            limit.reschedule(0)  # its time is over now
             await asyncio.Event().wait()
 
     with pytest.raises(RefusedOperation, match="cancelled"):  # noqa: PT012 - the block is what is tested
         async with transaction():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(hang(), 0.2)
+                async with asyncio.timeout(None) as limit:
+                    await hang(limit)
     assert await Ledger.count() == 0
 
 
@@ -439,13 +441,16 @@ async def test_what_is_no_race_is_not_retried(raw: Any) -> None:
 
 
 async def test_a_cancelled_block_leaves_nothing(raw: Any, database: Any) -> None:
+    written = asyncio.Event()
+
     async def slow() -> None:
         async with transaction():
             await Ledger(slug="a").insert()
-            await asyncio.sleep(30)
+            written.set()
+            await asyncio.Event().wait()
 
     task = asyncio.create_task(slow())
-    await asyncio.sleep(0.2)
+    await written.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
