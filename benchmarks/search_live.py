@@ -60,7 +60,8 @@ async def lag(store: Store, index: SearchIndex, seconds: float, rate: int, *, ba
     await asyncio.gather(*at_work)
     taken = time.perf_counter() - began
     done = True
-    await asyncio.wait_for(looking, 60)
+    async with asyncio.timeout(60):
+        await looking
     print(f"  {round(seconds * rate) / taken:.0f} changes/s were committed", flush=True)
     return lags
 

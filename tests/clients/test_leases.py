@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -115,6 +116,20 @@ async def test_a_lost_lease_cancels_the_block_and_says_so(database: Database) ->
         await work()
     assert not reached_the_end
     assert (await row(database))["holder"] == "thief"  # what is another's is not released
+
+
+async def test_a_loss_that_the_driver_kept_from_the_block_is_told_at_its_end(database: Database) -> None:
+    async def work() -> None:
+        async with MongoLease(database, "work", ttl=0.6):
+            await database[LEASE_COLLECTION].update_one({"_id": "work"}, {"$set": {"holder": "thief", "token": 9}})
+            with contextlib.suppress(asyncio.CancelledError):  # as asyncio.wait_for of Python 3.11 may
+                await asyncio.sleep(60)
+
+    task = asyncio.current_task()
+    assert task is not None
+    with pytest.raises(LeaseLost, match="could not be renewed"):
+        await work()
+    assert task.cancelling() == 0
 
 
 async def test_a_loss_that_the_work_outran_shows_in_check(database: Database) -> None:

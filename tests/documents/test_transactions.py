@@ -364,6 +364,26 @@ async def test_a_real_write_conflict_is_retried(raw: Any) -> None:
     assert (await raw.find_one())["number"] == 11
 
 
+async def test_a_time_limit_that_the_driver_loses_ends_the_attempts(raw: Any) -> None:
+    attempts = 0
+
+    async def work() -> None:
+        nonlocal attempts
+        attempts += 1
+        with contextlib.suppress(asyncio.CancelledError):  # as asyncio.wait_for of Python 3.11 does, in which it sends
+            await asyncio.sleep(60)
+        conflict = OperationFailure("WriteConflict", 112)
+        conflict._add_error_label("TransientTransactionError")
+        raise conflict
+
+    task = asyncio.current_task()
+    assert task is not None
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await run_in_transaction(work)
+    assert (attempts, task.cancelling()) == (1, 0)
+
+
 async def test_many_at_once_lose_nothing(raw: Any) -> None:
     document = await Ledger(slug="a").insert()
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from docstore._tasks import ended
 from docstore.cache.core import REFRESH, Cache, Flight
 from docstore.cache.entries import Entry
 from docstore.cache.slots import Life, Slots
@@ -152,8 +153,7 @@ class Flights:
         try:
             yield
         finally:
-            renewal.cancel()
-            await asyncio.gather(renewal, return_exceptions=True)
+            await ended([renewal])
             await self._unlock(key, token)
 
     async def _renew(self, key: str, token: bytes) -> None:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import uuid4
 
+from docstore._tasks import Cancellations, ended
 from docstore.clients.lease_rows import (
     LEASE_COLLECTION,
     LeaseState,
@@ -137,20 +138,22 @@ class MongoLease:
     ) -> None:
         renewing, self._renewing = self._renewing, None
         if renewing is not None:
-            renewing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.shield(asyncio.gather(renewing, return_exceptions=True))
+                await asyncio.shield(ended([renewing]))
         await asyncio.shield(self._release())
         self._token = 0
-        if self._cancelled and isinstance(error, asyncio.CancelledError):
-            task = asyncio.current_task()
-            if task is not None and task.uncancel() == 0:
-                raise _lost(self.name) from error
+        task = asyncio.current_task()
+        if not self._cancelled or task is None or task.uncancel() > 0:
+            return
+        if error is None or isinstance(error, asyncio.CancelledError):  # None: what the block waited for lost it
+            raise _lost(self.name) from error
 
     async def _acquire(self) -> None:
         deadline = None if self._waiting is None else time.monotonic() + self._waiting
         told = False
+        cancellations = Cancellations()
         while True:
+            cancellations.raise_lost()
             state = await lease_state(self._rows, self.name)
             if state is None:
                 await self._make_row()
@@ -198,7 +201,8 @@ class MongoLease:
             await asyncio.sleep(pause)
             left = self._good_until - time.monotonic()
             try:
-                kept = left > 0 and await asyncio.wait_for(self._renew(), left)
+                async with asyncio.timeout(left):
+                    kept = left > 0 and await self._renew()
             except Exception:
                 # Whatever it was, there is time to try again until the row may be somebody else's.
                 kept = time.monotonic() < self._good_until
@@ -230,12 +234,10 @@ class MongoLease:
     async def _release(self) -> None:
         # Should this fail, the lease runs out by itself.
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(
-                self._rows.update_one(
+            async with asyncio.timeout(self.ttl):
+                await self._rows.update_one(
                     {"_id": self.name, "holder": self._holder}, [{"$set": {"holder": None, "until": "$$NOW"}}]
-                ),
-                self.ttl,
-            )
+                )
 
     def _end(self, seconds: float | None = None) -> dict[str, Any]:
         return {"$add": ["$$NOW", int((seconds or self.ttl) * 1000)]}

@@ -93,7 +93,8 @@ async def close_mongo_client(settings: Settings | None = None) -> None:
     if client is not None:
         # Against a dead server the driver waits for an answer to its farewell.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(client.close(), _CLOSE_LIMIT_S)
+            async with asyncio.timeout(_CLOSE_LIMIT_S):
+                await client.close()
 
 
 class MongoProbe:

@@ -19,6 +19,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
+from docstore._tasks import Cancellations
 from docstore.documents.driver_errors import translated
 from docstore.documents.running import (
     AfterCommit,
@@ -131,12 +132,14 @@ async def run_in_transaction(work: Callable[[], Awaitable[R]], *, client: Client
             return await work()
     deadline = time.monotonic() + RETRY_SECONDS
     attempt = 0
+    cancellations = Cancellations()
     while True:
         running: Transaction | None = None
         try:
             async with open_transaction(client) if client is not None else transaction() as running:
                 return await work()
         except (PyMongoError, DocstoreError) as error:
+            cancellations.raise_lost()
             attempt += 1
             pause = min(0.005 * 1.7**attempt, 0.5) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
             certain = running is not None and running.committed

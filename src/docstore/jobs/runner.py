@@ -15,6 +15,7 @@ from itertools import count
 from typing import Any, Final, Generic, TypeVar
 from uuid import uuid4
 
+from docstore._tasks import Cancellations, came, ended
 from docstore.clients.metrics import Metrics, NoMetrics
 from docstore.documents import Document
 from docstore.errors import DocstoreError, LeaseLost, OperationTimeout, ServerUnavailable, ValidationFailed
@@ -85,8 +86,10 @@ class JobRunner(Generic[J]):
         A database that does not answer is waited for; jobs at work go on meanwhile.
         """
         looks = failures = 0
+        cancellations = Cancellations()
         try:
             while not stop.is_set():
+                cancellations.raise_lost()
                 try:
                     if looks % 10 == 0:
                         await self._queue.recover()
@@ -95,7 +98,7 @@ class JobRunner(Generic[J]):
                 except (ServerUnavailable, OperationTimeout) as error:
                     failures += 1
                     _log.warning("The queue of jobs cannot be read, and is asked again: %s", _told(error))
-                    await _stopped_within(stop, _break_s(failures))
+                    await came(stop, _break_s(failures))
                     continue
                 failures = 0
                 if claim is None:
@@ -115,7 +118,7 @@ class JobRunner(Generic[J]):
 
     async def _pause(self, stop: asyncio.Event) -> None:
         if len(self._at_work) < self._concurrency:
-            await _stopped_within(stop, self._poll_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            await came(stop, self._poll_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
 
     async def _drain(self) -> None:
         try:
@@ -151,9 +154,9 @@ class JobRunner(Generic[J]):
             # The lease runs out, and the job is tried again.
             _log.error("What came of job %s was not written down: %s", claim.job.id, _told(error))
         finally:
-            for task in (work, beat):
-                task.cancel()
-            await asyncio.gather(work, beat, return_exceptions=True)
+            await ended([beat])
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
 
     async def _write_down(self, claim: Claim[J], work: asyncio.Future[Any]) -> None:
         error = _failure_of(work)
@@ -202,7 +205,9 @@ def _failure_of(work: asyncio.Future[Any]) -> Exception | None:
 
 async def _persistently(write: Callable[[], Awaitable[R]]) -> R:
     """Write what came of a job; while the database does not answer, again, for as long as the job is this worker's."""
+    cancellations = Cancellations()
     for failures in count(1):
+        cancellations.raise_lost()
         try:
             return await write()
         except (ServerUnavailable, OperationTimeout) as error:
@@ -213,11 +218,6 @@ async def _persistently(write: Callable[[], Awaitable[R]]) -> R:
 
 def _break_s(failures: int) -> float:
     return min(0.2 * 2.0 ** min(failures, 20), _LONGEST_BREAK_S) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-
-
-async def _stopped_within(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
 
 
 def _told(error: BaseException) -> str:

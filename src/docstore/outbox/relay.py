@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import uuid4
 
+from docstore._tasks import Cancellations
 from docstore.clients.metrics import Metrics, NoMetrics
 from docstore.clients.protocols import Publisher
 from docstore.errors import DocstoreError
@@ -83,9 +84,11 @@ class Relay:
             poll_s: seconds between looks at an empty outbox.
         """
         failures = 0
+        cancellations = Cancellations()
         async with Waker(stop) as waker:
             try:
                 while not stop.is_set():
+                    cancellations.raise_lost()
                     try:
                         await self._leases.keep()
                         run = await self._batch(BATCH)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
+from docstore._tasks import came, ended
 from docstore.outbox.entries import OutboxEntry
 
 _INSERTS: list[dict[str, Any]] = [{"$match": {"operationType": "insert"}}]
@@ -16,8 +15,6 @@ _AGAIN_S = 30.0
 _FIRST_LOOK_S = 0.02
 _LOOKS_BEFORE_STREAM = 5
 _BUSY_BEFORE_CLOSING = 3
-_CLOSING_S = 0.5
-_CANCELLED_TIMES = 10
 
 _log = logging.getLogger("docstore.outbox")
 
@@ -49,7 +46,7 @@ class Waker:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await _cancelled(task for task in (self._ending, self._watching) if task is not None)
+        await ended([task for task in (self._ending, self._watching) if task is not None])
 
     @property
     def watching(self) -> bool:
@@ -66,8 +63,7 @@ class Waker:
             else:
                 self._watching = asyncio.create_task(self._watch())
         waited = self._news if woken else self._stop
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(waited.wait(), seconds)
+        await came(waited, seconds)
         if not self._stop.is_set():
             self._news.clear()
 
@@ -76,7 +72,7 @@ class Waker:
         self._looks, self._busy = 0, self._busy + 1
         if self._busy >= _BUSY_BEFORE_CLOSING and self._watching is not None:
             watching, self._watching = self._watching, None
-            await _cancelled([watching])
+            await ended([watching])
 
     async def _end(self) -> None:
         await self._stop.wait()
@@ -95,14 +91,3 @@ class Waker:
             finally:
                 self._streaming = False
             await asyncio.sleep(_AGAIN_S)
-
-
-async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
-    left = set(tasks)
-    for _ in range(_CANCELLED_TIMES):
-        if not left:
-            return
-        for task in left:
-            task.cancel()
-        # The driver may lose a cancellation while it deals with the stream's connection.
-        _, left = await asyncio.wait(left, timeout=_CLOSING_S)

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from docstore._tasks import run_together
 from docstore.search.reading import Misfits, parsed
 from docstore.search.records import Built, SearchRecord
 from docstore.search.scanning import Range, rows_of
-from docstore.search.tasks import run_together
 from docstore.search.writing import RecordWriter
 
 WRITERS = 3

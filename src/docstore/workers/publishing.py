@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 from datetime import datetime
 from typing import Any, Final
 
+from docstore._tasks import Cancellations, came
 from docstore.clients.metrics import Metrics, NoMetrics
 from docstore.context import acting_as
 from docstore.documents import server_now, translated
@@ -45,11 +45,11 @@ class PublishingWorker:
         Raises:
             ServerUnavailable: the database does not answer.
         """
+        cancellations = Cancellations()
         while not stop.is_set():
+            cancellations.raise_lost()
             if not await self.publish_due():
-                with contextlib.suppress(TimeoutError):
-                    pause = self._poll_s * random.uniform(0.8, 1.0)  # noqa: S311 - jitter
-                    await asyncio.wait_for(stop.wait(), pause)
+                await came(stop, self._poll_s * random.uniform(0.8, 1.0))  # noqa: S311 - jitter
 
     async def publish_due(self) -> int:
         """Publish what is due now, up to a hundred posts, the oldest first; how many this worker published.

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
+from docstore._tasks import Cancellations, came
 from docstore.clients.metrics import Metrics, NoMetrics
 from docstore.errors import DocstoreError, MissingExtra, SettingsError
 from docstore.workers.consuming import ConsumerHealth, ConsumerRunner
@@ -93,7 +94,9 @@ class RunningWorker:
         """
         self._stop = stop
         in_a_row = 0
+        cancellations = Cancellations()
         while not stop.is_set():
+            cancellations.raise_lost()
             began = time.monotonic()
             try:
                 await self._work(await self._kind.make(self._resources, self._metrics), stop)
@@ -155,6 +158,7 @@ async def run_workers(workers: Sequence[RunningWorker], stop: asyncio.Event, *, 
         for task in done:
             task.result()
     finally:
+        stop.set()
         stopping.cancel()
         for task in tasks:
             task.cancel()
@@ -163,5 +167,4 @@ async def run_workers(workers: Sequence[RunningWorker], stop: asyncio.Event, *, 
 
 async def _pause(stop: asyncio.Event, failures: int) -> None:
     longest = min(0.5 * 2.0 ** min(failures, 20), _LONGEST_PAUSE_S)
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+    await came(stop, longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter

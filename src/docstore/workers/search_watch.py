@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -14,13 +13,13 @@ from typing import Any, Final, Self
 
 from pymongo.asynchronous.database import AsyncDatabase
 
+from docstore._tasks import Cancellations, came, ended
 from docstore.clients.metrics import Metrics, NoMetrics
 from docstore.clients.protocols import SearchIndex
 from docstore.documents import DocumentChanged, PydanticObjectId
 from docstore.outbox import OutboxEntry
 from docstore.search import ALL_RECORDS, ChangeLog, Replay, SearchRecord, SearchWatch, SyncReport, apply_changes
 from docstore.search.records import BATCH
-from docstore.search.tasks import ended
 
 SWEEP_S: Final = 15.0
 """How often the outbox is looked at while the change stream speaks."""
@@ -71,15 +70,16 @@ class SearchWatcher:
         """Follow until `stop` is set; servers that are away are waited for."""
         replay = Replay(self._log, await SearchWatch.reached(await self._log.now()))
         failures = 0
+        cancellations = Cancellations()
         async with _Stream(self._database, _collections(self._records), replay, stop) as stream:
             while not stop.is_set():
+                cancellations.raise_lost()
                 try:
                     await self._step(replay, stream)
                 except Exception as error:
                     failures += 1
                     _log.warning("Records could not be brought up to date (try %d): %s", failures, error)
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(stop.wait(), min(2.0 ** min(failures, 10), _LONGEST_PAUSE_S))
+                    await came(stop, min(2.0 ** min(failures, 10), _LONGEST_PAUSE_S))
                     continue
                 failures = 0
                 await stream.wait(_GATHER_S if stream.pending else (self._sweep_s if stream.speaks else _AGAIN_S))
@@ -172,10 +172,8 @@ class _Stream:
 
     async def wait(self, seconds: float) -> None:
         """Wait for news, then a little for more of it; or until the time is up."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), seconds)
-            if not self._stop.is_set():
-                await asyncio.sleep(_GATHER_S)
+        if await came(self._news, seconds) and not self._stop.is_set():
+            await asyncio.sleep(_GATHER_S)
         if not self._stop.is_set():
             self._news.clear()
 

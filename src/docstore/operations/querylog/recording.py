@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import deque
@@ -17,6 +16,7 @@ from pymongo import WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
+from docstore._tasks import came, ended
 from docstore.clients.command_events import CommandEvents, ObservedCommand, unobserved
 from docstore.documents import utc_now
 from docstore.models import QueryLog
@@ -116,11 +116,9 @@ class QueryRecorder:
             await asyncio.wait({task}, timeout=_CLOSE_LIMIT_S)
         finally:
             if not task.done():
-                task.cancel()
                 self.counts.dropped += len(self._queue)
                 self._queue.clear()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+                await ended([task])
 
     def take(self, command: ObservedCommand) -> None:
         """Put a command into the queue; the sink of the command events."""
@@ -139,8 +137,7 @@ class QueryRecorder:
             while not (self._closing.is_set() and not self._queue):
                 await self._woken.wait()
                 # Gathered for a while, unless somebody waits for it.
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._hurried.wait(), self._interval_s)
+                await came(self._hurried, self._interval_s)
                 self._hurried.clear()
                 self._woken.clear()
                 while self._queue:

@@ -12,6 +12,7 @@ import bson
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
+from docstore._tasks import ended
 from docstore.documents import translated
 from docstore.errors import ServiceError, SettingsError
 from docstore.schema.checking.bson_types import AS_STORED
@@ -145,5 +146,4 @@ class _Scan:
                     await asyncio.sleep(0)  # the request is on its way before this batch is judged
                     yield batch
             finally:
-                coming.cancel()
-                await asyncio.gather(coming, return_exceptions=True)
+                await ended([coming])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -12,6 +11,8 @@ from typing import Any, Final
 
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
+
+from docstore._tasks import ended
 
 _EVERY_S: Final = 1.0
 
@@ -46,9 +47,7 @@ async def watched_build(
     try:
         yield
     finally:
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
+        await ended([watching])
 
 
 async def _watch(collection: AsyncCollection[dict[str, Any]], at: IndexProgress, listen: Listener) -> None:

@@ -14,6 +14,7 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure, PyMongoError
 
+from docstore._tasks import Cancellations
 from docstore.documents.transactions import Transaction, current_transaction, open_transaction
 from docstore.errors import DocstoreError, error_detail
 
@@ -40,12 +41,14 @@ class Transactions:
             return await work()
         deadline = time.monotonic() + RETRY_SECONDS
         attempt = 0
+        cancellations = Cancellations()
         while True:
             running: Transaction | None = None
             try:
                 async with open_transaction(self.session.client, self.session) as running:
                     return await work()
             except (PyMongoError, DocstoreError) as error:
+                cancellations.raise_lost()
                 attempt += 1
                 pause = min(0.005 * 1.7**attempt, 1.0) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
                 certain = running is not None and running.committed

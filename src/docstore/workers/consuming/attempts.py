@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Sequence
@@ -13,6 +12,7 @@ from typing import Final
 from pydantic import ValidationError
 from pymongo.errors import ConnectionFailure, PyMongoError
 
+from docstore._tasks import came
 from docstore.errors import AccessDenied, DocstoreError, OperationTimeout, ServerUnavailable, ValidationFailed
 from docstore.workers.dead_letters import keep_dead_letter
 from docstore.workers.messages import BatchWorker, Message, Worker
@@ -82,7 +82,7 @@ class Attempts:
                     self.handled += 1
                     return True
                 self.waiting.add(message)
-                if await _stopped_within(self._stop, _backoff_s(tries)):
+                if await came(self._stop, _backoff_s(tries)):
                     break
             return False
         finally:
@@ -100,7 +100,7 @@ class Attempts:
                 group, topic = self._worker.group, message.topic
                 _log.error("%s gave up on a message of %s; it is a dead letter now.", group, topic)
                 return True
-            if await _stopped_within(self._stop, _backoff_s(tries)):
+            if await came(self._stop, _backoff_s(tries)):
                 break
         return False
 
@@ -155,9 +155,3 @@ def _is_passing(error: Exception) -> bool:
 
 def _backoff_s(tries: int) -> float:
     return min(0.1 * 2.0 ** min(tries, 20), _LONGEST_PAUSE_S) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-
-
-async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
-    return stop.is_set()

@@ -9,6 +9,7 @@ from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from docstore._tasks import Cancellations
 from docstore.clients.metrics import Metrics, NoMetrics
 from docstore.workers.consuming.attempts import Attempts
 from docstore.workers.consuming.health import ConsumerHealth
@@ -99,8 +100,10 @@ class ConsumerRunner:
             poll_ms: how long one wait for messages takes, and so how soon `stop` is noticed.
         """
         self._consumer = consumer
+        cancellations = Cancellations()
         try:
             while not stop.is_set() and self._lanes.failure is None:
+                cancellations.raise_lost()
                 fetched = await consumer.getmany(timeout_ms=poll_ms, max_records=max_records)
                 self._polled_at = time.monotonic()
                 for partition, records in fetched.items():
