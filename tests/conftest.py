@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import hypothesis
 import pytest
 import pytest_asyncio
 from _pytest.faulthandler import fault_handler_stderr_fd_key
@@ -29,12 +28,6 @@ if TYPE_CHECKING:
 Bind = Callable[..., Awaitable[GuardedDatabase]]
 
 TEARDOWN_SECONDS = 120
-
-# How long an example takes says nothing on a machine that others use too.
-hypothesis.settings.register_profile(
-    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_configure() -> None:

@@ -84,7 +84,7 @@ async def test_the_lock_of_a_process_that_died_runs_out(
     async def make() -> str:
         return "made"
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         assert await helper.get_or_set("k", make) == "made"
 
 
@@ -97,7 +97,7 @@ async def test_a_lock_that_never_goes_is_not_waited_for_without_end(
     async def make() -> str:
         return "made"
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         assert await helper.get_or_set("k", make) == "made"
     assert await RedisKeyValue(settings).get(Slots.lock_key(helper.key("k"))) == b"of a slow one"
 

@@ -243,7 +243,7 @@ async def test_429_waits_as_long_as_it_is_told(index: AlgoliaIndex, server: Loca
     fail(server, status=429, retry_after=1, count=1)
     started = time.monotonic()
     await index.save_objects("posts", [{"objectID": "1"}])
-    assert 0.9 < time.monotonic() - started < 30
+    assert 0.9 < time.monotonic() - started < 4
 
 
 async def test_429_without_end_passes_like_a_server_that_is_away(index: AlgoliaIndex, server: LocalAlgolia) -> None:
@@ -270,7 +270,7 @@ async def test_refused_connections_are_retried_then_told(server: LocalAlgolia) -
         started = time.monotonic()
         with pytest.raises(ServerUnavailable) as refused:
             await AlgoliaIndex(settings).count("posts")
-        assert time.monotonic() - started < 30
+        assert time.monotonic() - started < 5
     finally:
         await close_search_clients(settings)
     message = str(refused.value)

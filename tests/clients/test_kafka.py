@@ -47,7 +47,7 @@ async def received(settings: Settings, topic: str, count: int) -> list[tuple[byt
     consumer = make_kafka_consumer(f"group-{topic}", [topic], settings)
     await consumer.start()
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(20):
             messages = [await consumer.getone() for _ in range(count)]
     finally:
         await consumer.stop()
@@ -68,7 +68,7 @@ async def test_a_consumer_starts_at_the_earliest_and_commits_by_hand_only(kafka:
     consumer = make_kafka_consumer(f"group-{topic}", [topic], kafka)
     await consumer.start()
     try:
-        message = await asyncio.wait_for(consumer.getone(), 60)
+        message = await asyncio.wait_for(consumer.getone(), 20)
         place = TopicPartition(topic, message.partition)
         assert (message.value, message.offset) == (b"once", 0)
         assert await consumer.committed(place) is None
@@ -137,13 +137,13 @@ async def test_ensuring_a_topic_twice_is_fine(kafka: Settings, topic: str) -> No
 async def test_a_ping_tells_where_and_how_fast(kafka: Settings) -> None:
     ping = await KafkaPublisher(kafka).ping()
     assert (ping.server, ping.address) == ("kafka", kafka.kafka_service_uri)
-    assert 0 < ping.latency_ms < 60_000
+    assert 0 < ping.latency_ms < 5_000
     assert ping.detail == "3 broker(s)"
 
 
 async def test_brokers_that_die_make_the_outcome_unknown_and_nothing_hangs() -> None:
     async with EmbeddedServers(services=("kafka",)) as servers:
-        settings = Settings(kafka_request_timeout_s=5, connect_attempts=1, connect_timeout_s=5).with_urls(
+        settings = Settings(kafka_request_timeout_s=2, connect_attempts=1, connect_timeout_s=2).with_urls(
             **servers.settings_overrides()
         )
         publisher = KafkaPublisher(settings)
@@ -155,7 +155,7 @@ async def test_brokers_that_die_make_the_outcome_unknown_and_nothing_hangs() -> 
     with pytest.raises(ServerUnavailable):
         await publisher.publish("t", key=b"k", value=b"dead")
     await close_kafka_producer(settings)
-    assert time.perf_counter() - start < 60
+    assert time.perf_counter() - start < 15
     assert producer._closed
 
 

@@ -90,6 +90,6 @@ async def test_brokers_that_create_no_topics_take_what_is_for_others(
     publisher = KafkaPublisher(strict)
     assert await publisher.publish_many(messages[:1]) != [None]
     await ensure_topic("missing", settings=strict)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(30):
         while await publisher.publish_many(messages[:1]) != [None]:
             await asyncio.sleep(0.2)

@@ -36,7 +36,7 @@ PASSWORD = "s3cret/with:odd@characters"
 WRONG = "n0t-the-one"
 LISTENERS = {"SASL_SSL": MECHANISMS, "SASL_PLAINTEXT": ("PLAIN", "SCRAM-SHA-512"), "SSL": ()}
 OFFERED = [(listener, mechanism) for listener, offered in LISTENERS.items() for mechanism in offered]
-CONNECT_TIMEOUT_S = 20
+CONNECT_TIMEOUT_S = 5
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ async def test_a_message_goes_there_and_back(reach: Reach, listener: str, mechan
     await KafkaPublisher(settings).publish(topic, key=b"k", value=b"v", headers=[("ce_id", b"1")])
     assert await messages_behind(f"g-{topic}", [topic], settings) == 1
     async with make_kafka_consumer(f"g-{topic}", [topic], settings) as consumer:
-        message = await asyncio.wait_for(consumer.getone(), 60)
+        message = await asyncio.wait_for(consumer.getone(), 10)
         await consumer.commit()
         assert len(consumer.partitions_for_topic(topic)) == 2
     assert (message.key, message.value, message.headers) == (b"k", b"v", (("ce_id", b"1"),))

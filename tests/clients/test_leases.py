@@ -95,7 +95,7 @@ async def test_a_dead_holders_lease_is_taken_over_after_it_ran_out(database: Dat
     with pytest.raises(LeaseHeld):
         await MongoLease(database, "work").__aenter__()
     told = []
-    async with MongoLease(database, "work", waiting=60, on_wait=lambda state: told.append(state.owner)) as lease:
+    async with MongoLease(database, "work", waiting=10, on_wait=lambda state: told.append(state.owner)) as lease:
         assert lease.token == 2
     assert told == ["dead"]
     with pytest.raises(LeaseLost):

@@ -108,7 +108,7 @@ async def test_a_dead_server_is_told_with_host_setting_and_what_to_check(dead: S
     assert "s3cr3t" not in "".join(traceback.format_exception(caught.value))
     start = time.perf_counter()
     await close_mongo_client(dead)
-    assert time.perf_counter() - start < 20
+    assert time.perf_counter() - start < 6
 
 
 async def test_a_ping_does_not_retry(dead: Settings) -> None:
@@ -116,7 +116,7 @@ async def test_a_ping_does_not_retry(dead: Settings) -> None:
     start = time.perf_counter()
     with pytest.raises(ServerUnavailable):
         await ping_mongo(patient)
-    assert time.perf_counter() - start < 60
+    assert time.perf_counter() - start < 10
     await close_mongo_client(patient)
 
 

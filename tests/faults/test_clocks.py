@@ -108,7 +108,7 @@ async def test_two_relays_whose_clocks_differ_send_everything_once(
     for number in range(30):
         with wrong_clock(wrong if number % 2 else -wrong):
             await emit(Told(aggregate_id=f"k{number % 5}", number=number))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while await OutboxEntry.find({"status": "PENDING"}).count():
             await asyncio.sleep(0.05)
     stop.set()
@@ -213,7 +213,7 @@ async def test_each_job_is_done_once_by_runners_whose_clocks_differ(
     for each in (wrong, -wrong):
         with wrong_clock(each):
             runners.append(asyncio.create_task(JobRunner(queue, work, poll_s=0.05).run(stop)))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while await CrawlerJob.find(CrawlerJob.status != JobStatus.COMPLETED).count():
             await asyncio.sleep(0.05)
     stop.set()

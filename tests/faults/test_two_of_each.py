@@ -181,7 +181,7 @@ async def test_crawlers_fetch_each_page_once(store: Store) -> None:
         await queue.enqueue(CrawlerJob(url=f"https://{number}"))
     crawler = CrawlerWorker(Site())
     runners = [asyncio.create_task(JobRunner(queue, crawler.crawl, poll_s=0.05).run(stop)) for _ in range(2)]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while await CrawlerJob.find(CrawlerJob.status != JobStatus.COMPLETED).count():
             await asyncio.sleep(0.05)
     stop.set()

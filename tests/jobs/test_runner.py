@@ -132,7 +132,7 @@ async def test_the_handler_of_a_cancelled_job_is_cancelled(brief: Queue) -> None
             raise
 
     async with running(JobRunner(brief, handle, poll_s=0.02)):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             await entered.wait()
             await brief.cancel([job.id])
             await cancelled.wait()
@@ -151,7 +151,7 @@ async def test_at_the_end_jobs_are_finished_or_given_back(queue: Queue) -> None:
         await asyncio.sleep(0.2 if "quick" in context.job.url else 600)
 
     async with running(JobRunner(queue, handle, poll_s=0.02, drain_s=5)):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             while len(begun) < 2:
                 await asyncio.sleep(0.01)
     assert {job.url: job.status async for job in CrawlerJob.find()} == {
@@ -235,10 +235,10 @@ async def test_a_runner_that_is_cancelled_gives_its_jobs_back(queue: Queue) -> N
             order.append((await only()).status.value)
 
     runner = asyncio.create_task(JobRunner(queue, handle, poll_s=0.02).run(asyncio.Event()))
-    await asyncio.wait_for(entered.wait(), 60)
+    await asyncio.wait_for(entered.wait(), 10)
     runner.cancel()
     await asyncio.sleep(0.2)
     runner.cancel()  # while it waits for its jobs
-    await asyncio.wait({runner}, timeout=60)
+    await asyncio.wait({runner}, timeout=10)
     assert order == ["RUNNING"]
     assert (await queue.status()).counts == {"PENDING": 1}

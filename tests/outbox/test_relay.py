@@ -261,7 +261,7 @@ async def test_relays_side_by_side_send_each_row_once_and_keep_order(
             await steps(key, number)
     stop = asyncio.Event()
     relays = [asyncio.create_task(Relay(publisher).run(stop, poll_s=0.02)) for _ in range(3)]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(30):
         while await OutboxEntry.find({"status": "PENDING"}).count():
             await asyncio.sleep(0.05)
     stop.set()
@@ -305,7 +305,7 @@ async def test_run_goes_on_after_an_error(
     await steps("a", 0)
     stop = asyncio.Event()
     running = asyncio.create_task(relay.run(stop, poll_s=0.02))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while not publisher.sent:
             await asyncio.sleep(0.05)
     stop.set()
@@ -358,11 +358,11 @@ async def test_new_rows_wake_a_relay(store: Store, publisher: RecordingPublisher
     running = asyncio.create_task(Relay(publisher).run(stop, poll_s=3600))
     await asyncio.sleep(1)  # by now it has looked, and waits
     await steps("a", 0)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while not publisher.sent:
             await asyncio.sleep(0.02)
     stop.set()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         await running
 
 

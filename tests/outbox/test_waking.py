@@ -25,7 +25,7 @@ async def waker(store: Store) -> AsyncIterator[Waker]:
 
 
 async def until_watching(waker: Waker) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while not waker.watching:
             await waker.wait(0.05)
 
@@ -34,13 +34,13 @@ async def test_news_that_came_while_nobody_waited_end_the_next_wait(waker: Waker
     await until_watching(waker)
     await emit(News(aggregate_id="a"))
     await asyncio.sleep(0.2)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         await waker.wait(3600)
 
 
 async def test_no_stream_is_opened_just_after_work(waker: Waker) -> None:
     await waker.be_busy()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         await waker.wait(3600)
     assert not waker.watching
 
@@ -56,7 +56,7 @@ async def test_a_little_work_keeps_the_stream_and_much_closes_it(waker: Waker) -
 
 async def test_the_end_ends_every_wait(store: Store) -> None:
     stop = asyncio.Event()
-    async with Waker(stop) as waker, asyncio.timeout(60):
+    async with Waker(stop) as waker, asyncio.timeout(10):
         asyncio.get_running_loop().call_later(0.05, stop.set)
         await waker.wait(3600, woken=False)
         await waker.wait(3600)

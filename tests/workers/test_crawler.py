@@ -119,7 +119,7 @@ async def test_jobs_are_crawled(store: Store, site: str) -> None:
     missing = await queue.enqueue(CrawlerJob(url=f"{site}/status/404"))
     stop = asyncio.Event()
     task = asyncio.create_task(CrawlerWorker(HttpFetcher(allow_private=True)).run(stop))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while (
             await CrawlerJob.find({"status": "PENDING"}).count() or await CrawlerJob.find({"status": "RUNNING"}).count()
         ):

@@ -129,12 +129,12 @@ async def test_a_worker_that_fails_begins_again(store: Store) -> None:
     looper = Looper(ServerUnavailable("away"), RuntimeError("secret"))
     worker, stop = RunningWorker(kind(looper), store), asyncio.Event()
     task = asyncio.create_task(run_workers([worker], stop))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         await looper.working.wait()
     health = worker.health()
     assert (looper.runs, health.failures, health.last_error, health.ok) == (3, 2, "RuntimeError", True)
     stop.set()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         await task
     assert not worker.health().ok
 
@@ -146,7 +146,7 @@ async def test_one_that_cannot_begin_ends_all_of_them(store: Store) -> None:
         RunningWorker(kind(Looper(SettingsError("no Kafka")), "other"), store),
     ]
     with pytest.raises(SettingsError, match="no Kafka"):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             await run_workers(workers, stop)
     assert stop.is_set()
 
@@ -163,7 +163,7 @@ async def test_one_that_does_not_end_is_cancelled(store: Store, monkeypatch: pyt
     task = asyncio.create_task(run_workers([RunningWorker(kind(deaf), store)], stop, drain_s=0.1))
     await deaf.working.wait()
     stop.set()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         await task
 
 
@@ -205,7 +205,7 @@ async def test_a_worker_is_ready_when_it_reads_and_until_it_is_told_to_end(
     await asyncio.sleep(0.05)
     assert not worker.health().ok
     connected.set()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while not worker.health().ok or not worker.health().consumer.in_hand:  # type: ignore[union-attr]  # it is ok
             await asyncio.sleep(0.01)
     stop.set()

@@ -82,12 +82,12 @@ async def test_a_lane_ends_at_what_is_not_done_with_and_all_at_an_error() -> Non
     lanes: Lanes[str] = Lanes(work, batch=1)
     for item in ("a", "stop", "b"):
         lanes.put("x", item)
-    await lanes.leave(60)
+    await lanes.leave(5)
     assert seen == ["a", "stop"]
     assert lanes.failure is None
     lanes.put("y", "raise")
     lanes.put("y", "c")
-    await lanes.leave(60)
+    await lanes.leave(5)
     assert isinstance(lanes.failure, LookupError)
     assert "c" not in seen
 
@@ -107,6 +107,6 @@ async def test_items_that_have_not_begun_can_be_taken_out() -> None:
     await asyncio.sleep(0.01)
     lanes.forget(lambda item: item % 2 == 1)
     gate.set()
-    await lanes.leave(60)
+    await lanes.leave(5)
     assert len(lanes) == 0
     assert seen == [0, 2, 4]

@@ -60,7 +60,7 @@ def run() -> Callable[..., Awaitable[None]]:
     async def until(consumer: QueueConsumer, worker: Recorder, done: Callable[[], bool]) -> None:
         stop = asyncio.Event()
         running = asyncio.create_task(run_consumer(consumer, worker, stop))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             while not done() and not running.done():
                 await asyncio.sleep(0.01)
         stop.set()
@@ -253,7 +253,7 @@ async def test_keys_go_side_by_side_and_each_in_order(consumer: QueueConsumer) -
 
     worker, stop = Slow(), asyncio.Event()
     running = asyncio.create_task(ConsumerRunner(worker).run(consumer, stop))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while len(worker.handled) < 30:
             await asyncio.sleep(0.01)
     stop.set()
@@ -273,7 +273,7 @@ async def test_a_message_that_waits_holds_up_its_key_alone(consumer: QueueConsum
     stop = asyncio.Event()
     runner = ConsumerRunner(worker)
     running = asyncio.create_task(runner.run(consumer, stop))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while len(worker.handled) < 20:
             await asyncio.sleep(0.01)
     health = runner.health()
@@ -281,7 +281,7 @@ async def test_a_message_that_waits_holds_up_its_key_alone(consumer: QueueConsum
     assert health.ok
     assert consumer.committed == {}, "the first message of the partition is still open"
     worker.fault = lambda value: None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while consumer.committed != {"p0": 30}:
             await asyncio.sleep(0.01)
     assert worker.handled.index(b"bad") < worker.handled.index(b"behind")
@@ -312,7 +312,7 @@ async def test_partitions_with_too_much_in_hand_are_paused(
     worker, stop = Slow(), asyncio.Event()
     runner = ConsumerRunner(worker, in_hand=20)
     running = asyncio.create_task(runner.run(consumer, stop, max_records=10))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while not consumer.paused or b"x" not in worker.handled:
             await asyncio.sleep(0.01)
     held = runner.health().in_hand
@@ -323,7 +323,7 @@ async def test_partitions_with_too_much_in_hand_are_paused(
             await asyncio.sleep(0.01)
     assert runner.health().in_hand == held
     gate.set()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while len(worker.handled) < 101:
             await asyncio.sleep(0.01)
     assert not consumer.paused
@@ -382,7 +382,7 @@ async def test_what_is_fetched_of_a_partition_that_is_leaving_is_for_its_next_ow
     await moving
     await runner.on_partitions_assigned(["p0"])
     consumer.put(b"again")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while b"again" not in worker.handled:
             await asyncio.sleep(0.01)
     stop.set()
@@ -398,7 +398,7 @@ async def test_what_waits_to_be_tried_again_does_not_stay_when_its_partition_goe
     worker, stop = Recorder(lambda value: ServerUnavailable("away")), asyncio.Event()
     runner = ConsumerRunner(worker)
     running = asyncio.create_task(runner.run(consumer, stop))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while not worker.tries:
             await asyncio.sleep(0.01)
         await runner.on_partitions_revoked(["p0"])
@@ -442,7 +442,7 @@ async def test_the_end_does_not_wait_for_ever(consumer: QueueConsumer) -> None:
     running = asyncio.create_task(ConsumerRunner(Hanging(), drain_s=0.1).run(consumer, stop))
     await entered.wait()
     stop.set()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         await running
     assert consumer.committed == {}
 
